@@ -1,0 +1,3 @@
+//! The witgate command
+
+fn main() {}

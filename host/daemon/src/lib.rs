@@ -1,0 +1,1 @@
+//! Configuration, listeners and connections; composes the other crates

@@ -1,0 +1,111 @@
+use serde::{Deserialize, Serialize};
+
+/// Who the process is to the kernel, captured by the socket at connect (unix(7), `SO_PEERCRED`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Supplementary group ids, ascending.
+    pub groups: Vec<u32>,
+}
+
+/// Names of [`Credentials`] in the host's user database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Of `uid`.
+    pub user: Option<String>,
+    /// Of `gid`.
+    pub group: Option<String>,
+    /// Of `groups`, in the same order.
+    pub groups: Vec<Option<String>>,
+}
+
+/// What the process may still do (proc(5) `status`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privileges {
+    /// 0 none, 1 strict, 2 filter.
+    pub seccomp: u8,
+    /// `PR_SET_NO_NEW_PRIVS` has been set.
+    pub no_new_privs: bool,
+    /// Inheritable capabilities, a bit each.
+    pub inheritable: u64,
+    /// Permitted capabilities.
+    pub permitted: u64,
+    /// Effective capabilities.
+    pub effective: u64,
+    /// Bounding set.
+    pub bounding: u64,
+    /// Ambient capabilities.
+    pub ambient: u64,
+}
+
+/// One cgroup hierarchy, as far as only root could have made the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupTrust {
+    /// Hierarchy number, 0 for v2.
+    pub hierarchy: u32,
+    /// Controllers, or `name=…`.
+    pub controllers: Vec<String>,
+    /// Longest prefix whose every directory belongs to root alone.
+    pub prefix: String,
+    /// The path goes on below `prefix`.
+    pub delegated: bool,
+    /// The hierarchy is mounted here, so ownership could be checked.
+    pub mounted: bool,
+}
+
+/// One line of proc(5) `cgroup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupClaim {
+    /// Hierarchy number, 0 for v2.
+    pub hierarchy: u32,
+    /// Controllers, or `name=…`.
+    pub controllers: Vec<String>,
+    /// The whole path.
+    pub path: String,
+}
+
+/// One namespace (namespaces(7)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// `mnt`, `pid`, `user` and so on.
+    pub kind: String,
+    /// Names it until the next boot.
+    pub inode: u64,
+    /// It is the daemon's own.
+    pub host: bool,
+}
+
+/// What `/proc/<pid>/exe` leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutableInfo {
+    /// Path in the process's mount namespace, made printable.
+    pub path: String,
+    /// Device of the file system.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// The file has no name any more.
+    pub deleted: bool,
+    /// The path leads to this same file in our mount namespace.
+    pub same_on_host: bool,
+}
+
+/// One ancestor of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ancestor {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// The name it gives itself.
+    pub comm: Vec<u8>,
+    /// Path of its executable, if readable.
+    pub executable: Option<String>,
+    /// Clock ticks from boot to its start.
+    pub start_time: u64,
+}

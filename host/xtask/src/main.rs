@@ -1,0 +1,3 @@
+//! The task runner: cargo xtask run, cargo xtask test
+
+fn main() {}
