@@ -1,0 +1,72 @@
+//! The first-party attestors, embedded as components.
+//!
+//! `builtin:unix` in the configuration means [`find("unix")`](find). A built-in is a plugin like
+//! any other: it goes through the same sandbox, grants and limits. This crate holds bytes and what
+//! the default configuration says about them, and no logic; `build.rs` compiles `plugins/`.
+
+/// One embedded attestor.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Builtin {
+    /// What follows `builtin:` in the configuration, and the name it has if none is configured.
+    pub name: &'static str,
+    /// The component.
+    pub wasm: &'static [u8],
+    /// Interfaces that the default configuration grants it; all that its `plugin.toml` requests.
+    pub default_grants: &'static [&'static str],
+    /// The settings of the default configuration, a JSON object.
+    pub default_settings_json: &'static str,
+    /// `max_assurance` of the default configuration: the level that the plugin's selectors are
+    /// capped at. Raising it above the lowest level among its grants is sound for these plugins,
+    /// because each key names the facts it is derived from and their source is ours.
+    pub max_assurance: Option<&'static str>,
+}
+
+impl std::fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builtin")
+            .field("name", &self.name)
+            .field("wasm_bytes", &self.wasm.len())
+            .field("default_grants", &self.default_grants)
+            .field("default_settings_json", &self.default_settings_json)
+            .field("max_assurance", &self.max_assurance)
+            .finish()
+    }
+}
+
+/// All of them, by name.
+pub const ALL: &[Builtin] = &[
+    Builtin {
+        name: "container",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/container.wasm")),
+        default_grants: &[],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+    },
+    Builtin {
+        name: "unix",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/unix.wasm")),
+        default_grants: &["executable"],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+    },
+];
+
+/// The built-in of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    ALL.iter().find(|builtin| builtin.name == name)
+}
+
+/// The guests of `plugins/fixtures`, each of which misbehaves in one way, for tests.
+#[cfg(feature = "fixtures")]
+pub mod fixtures {
+    /// Name and component of each, by name.
+    pub const ALL: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/fixtures.rs"));
+
+    /// The component of the fixture of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static [u8]> {
+        ALL.iter().find(|(fixture, _)| *fixture == name).map(|(_, wasm)| *wasm)
+    }
+}

@@ -1,0 +1,95 @@
+use serde::Deserialize;
+use witgate_sdk::{
+    containers::{Container, shallowest},
+    settings,
+};
+
+/// JSON schema of the settings.
+pub(crate) const SCHEMA: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "nested_below": {
+      "description": "Path of a container's control group below which a container inside it counts",
+      "type": "string",
+      "examples": ["/docker/<id>", "/system.slice/docker-<id>.scope"]
+    }
+  }
+}"#;
+
+/// What the operator may set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Opts into one level deeper.
+    pub(crate) nested_below: Option<NestedBelow>,
+}
+
+impl Settings {
+    /// Reads and checks settings, a JSON object.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        settings::parse(text)
+    }
+
+    /// Those of this call.
+    pub(crate) fn current() -> Result<Self, String> {
+        settings::current()
+    }
+}
+
+/// The control group of a container that itself runs containers, such as a node of kind. `<id>`
+/// stands for any container's id.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct NestedBelow(String);
+
+impl NestedBelow {
+    /// Whether this container, on this path, is the one that the operator means.
+    pub(crate) fn matches(&self, path: &str, container: &Container<'_>) -> bool {
+        path.get(..container.end) == Some(self.0.replace("<id>", container.id).as_str())
+    }
+}
+
+impl TryFrom<String> for NestedBelow {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let example = text.replace("<id>", &"0".repeat(64));
+        match shallowest(&example) {
+            Ok(Some(container)) if container.end == example.len() => Ok(Self(text)),
+            _ => Err(format!(
+                "nested_below = {text:?} is not the path of a container's control group; it reads \
+                 like \"/docker/<id>\" or \"/system.slice/docker-<id>.scope\""
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_checked() {
+        assert_eq!(Settings::parse("{}"), Ok(Settings::default()));
+        for path in ["/docker/<id>", "/system.slice/docker-<id>.scope", &"/a".repeat(3)] {
+            let text = format!("{{\"nested_below\": {path:?}}}");
+            assert_eq!(Settings::parse(&text).is_ok(), path.contains("<id>"), "{path}");
+        }
+        let literal = format!("/docker/{}", "5".repeat(64));
+        assert!(Settings::parse(&format!("{{\"nested_below\": {literal:?}}}")).is_ok());
+        for wrong in ["", "/docker", "/docker/<id>/kubepods", "docker/<id>", "/../docker/<id>", "/"]
+        {
+            let message = Settings::parse(&format!("{{\"nested_below\": {wrong:?}}}")).unwrap_err();
+            assert!(message.contains("/docker/<id>"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_setting_is_an_error_that_names_the_right_one() {
+        let message = Settings::parse(r#"{"nested-below": "/docker/<id>"}"#).unwrap_err();
+        assert!(message.contains("nested_below") && !message.contains("line"), "{message}");
+        assert!(Settings::parse("[]").is_err() && Settings::parse("").is_err());
+    }
+}
