@@ -1,3 +1,66 @@
-//! The witgate command
+//! The `witgate` command: every subcommand is a few lines over a library.
 
-fn main() {}
+mod admin_client;
+mod args;
+mod ask;
+mod audit;
+mod doctor;
+mod entry;
+mod exit;
+mod init;
+mod operate;
+mod output;
+mod serve;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+
+use self::{
+    args::{Arguments, AuditCommand, Command, EntryCommand},
+    exit::{Exit, Failure},
+};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output and is no error; clap knows which is which.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Ok.into() } else { Exit::Usage.into() };
+        }
+    };
+    match run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&failure.to_string());
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let place = &arguments.place;
+    match arguments.command {
+        Command::Attest(form) => ask::attest(place, form),
+        Command::Audit(AuditCommand::Verify(options)) => audit::verify(place, &options),
+        Command::CompileComponent => serve::compile_component(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "witgate", &mut std::io::stdout());
+            Ok(Exit::Ok)
+        }
+        Command::Doctor(form) => doctor::doctor(form),
+        Command::Entry(EntryCommand::Check(form)) => entry::check(place, form),
+        Command::Entry(EntryCommand::Suggest { decision }) => entry::suggest(place, &decision),
+        Command::Entry(EntryCommand::Test(form)) => entry::test(place, form),
+        Command::Init(options) => init::init(place, &options),
+        Command::Reload(form) => operate::reload(place, form),
+        Command::Serve => serve::serve(place),
+        Command::Status(form) => operate::status(place, form),
+        Command::Watch(form) => ask::watch(place, form),
+        Command::Whoami(form) => ask::whoami(place, form),
+        Command::Why(options) => why::why(place, &options),
+    }
+}

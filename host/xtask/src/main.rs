@@ -1,3 +1,30 @@
-//! The task runner: cargo xtask run, cargo xtask test
+//! The task runner: everything a developer or CI runs, behind two commands.
+//!
+//! ```text
+//! cargo xtask run [--once]     build, start the daemon, show decisions
+//! cargo xtask test [--long]    everything that lands a change
+//! ```
+//!
+//! It depends on nothing heavy, so that it starts before anything else is built.
 
-fn main() {}
+mod demo;
+mod needs;
+mod readme;
+mod shell;
+mod test;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask run [--once] | cargo xtask test [--long] [STEP…]";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["run"] => demo::stay(),
+        ["run", "--once"] => demo::once(),
+        ["test", "--long", only @ ..] => test::all(true, only),
+        ["test", only @ ..] => test::all(false, only),
+        _ => bail!("{USAGE}"),
+    }
+}

@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use witgate_facts::FactSet;
+use witgate_identity::{Attested, KeyName, PluginName};
+
+/// What one plugin said about the subject of one request, checked and stamped.
+#[derive(Debug, Clone)]
+pub struct Attestation {
+    /// The plugin, as the operator named it.
+    pub plugin: PluginName,
+    /// The operator cannot do without it: anything but an answer makes the decision unavailable.
+    pub required: bool,
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// What holds. Empty unless the outcome is [`Outcome::Reported`].
+    pub selectors: Vec<Attested>,
+    /// Wanted keys about which nothing can be said, although the plugin answered. With an outcome
+    /// other than `Reported` and `NotApplicable`, *every* key of the plugin is unknown and this
+    /// is empty.
+    pub unknown: Vec<UnknownKey>,
+    /// The facts that were read successfully in this call.
+    pub facts_read: FactSet,
+    /// Wall time from start to end, waiting and retries included.
+    pub elapsed: Duration,
+    /// Most linear memory the guest had at once, in bytes.
+    pub memory_bytes: u64,
+    /// Calls of host functions, retries included.
+    pub host_calls: u32,
+}
+
+/// A key about which nothing can be said, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownKey {
+    /// The key.
+    pub key: KeyName,
+    /// For the operator: in the plugin's words (escaped and cut) or in ours.
+    pub reason: String,
+}
+
+/// Which limit a guest ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`crate::limits::CALL_TIME`]: the guest's own time, without what it waited for.
+    CallTime,
+    /// [`crate::limits::WALL_FACTOR`] times that by the wall clock, without what it waited for facts.
+    CallWallTime,
+    /// The deadline of the request that it was called for.
+    RequestDeadline,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::CallTime => write!(f, "{} ms for a call", crate::limits::CALL_TIME.as_millis()),
+            Self::CallWallTime => {
+                let wall = crate::limits::CALL_TIME * crate::limits::WALL_FACTOR;
+                write!(f, "{} ms by the clock for a call", wall.as_millis())
+            }
+            Self::RequestDeadline => f.write_str("the deadline of the request"),
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The plugin reported, and all of its output was valid.
+    Reported,
+    /// Not this plugin's kind of process: its keys do not hold.
+    NotApplicable,
+    /// Something the plugin needs is not there now, or the plugin is resting after faults.
+    Unavailable {
+        /// Why, for the operator.
+        reason: String,
+    },
+    /// The plugin says that it cannot tell.
+    Failed {
+        /// Why, in the plugin's words.
+        reason: String,
+    },
+    /// The guest trapped, or called what it must not.
+    Trapped {
+        /// Export, cause and limit.
+        reason: String,
+    },
+    /// The guest was stopped because its time was up.
+    OutOfTime {
+        /// Which limit.
+        limit: Limit,
+    },
+    /// The guest wanted more memory than it may have, and did not survive the refusal.
+    OutOfMemory {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The guest's output broke a rule; all of it was refused.
+    BadOutput {
+        /// Which rule.
+        reason: String,
+    },
+    /// A fact said that the process has exited; the request ends, whatever the guest made of it.
+    Gone,
+}
+
+/// [`Outcome`] without its data, for counters and log fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OutcomeKind {
+    /// See [`Outcome::Reported`].
+    Reported,
+    /// See [`Outcome::NotApplicable`].
+    NotApplicable,
+    /// See [`Outcome::Unavailable`].
+    Unavailable,
+    /// See [`Outcome::Failed`].
+    Failed,
+    /// See [`Outcome::Trapped`].
+    Trapped,
+    /// See [`Outcome::OutOfTime`].
+    OutOfTime,
+    /// See [`Outcome::OutOfMemory`].
+    OutOfMemory,
+    /// See [`Outcome::BadOutput`].
+    BadOutput,
+    /// See [`Outcome::Gone`].
+    Gone,
+}
+
+impl OutcomeKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Reported,
+        Self::NotApplicable,
+        Self::Unavailable,
+        Self::Failed,
+        Self::Trapped,
+        Self::OutOfTime,
+        Self::OutOfMemory,
+        Self::BadOutput,
+        Self::Gone,
+    ];
+
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::NotApplicable => "not-applicable",
+            Self::Unavailable => "unavailable",
+            Self::Failed => "failed",
+            Self::Trapped => "trapped",
+            Self::OutOfTime => "out-of-time",
+            Self::OutOfMemory => "out-of-memory",
+            Self::BadOutput => "bad-output",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl Outcome {
+    /// The kind alone.
+    #[must_use]
+    pub const fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Reported => OutcomeKind::Reported,
+            Self::NotApplicable => OutcomeKind::NotApplicable,
+            Self::Unavailable { .. } => OutcomeKind::Unavailable,
+            Self::Failed { .. } => OutcomeKind::Failed,
+            Self::Trapped { .. } => OutcomeKind::Trapped,
+            Self::OutOfTime { .. } => OutcomeKind::OutOfTime,
+            Self::OutOfMemory { .. } => OutcomeKind::OutOfMemory,
+            Self::BadOutput { .. } => OutcomeKind::BadOutput,
+            Self::Gone => OutcomeKind::Gone,
+        }
+    }
+
+    /// Whether the plugin answered: then keys that it left out are *no* or listed as unknown.
+    #[must_use]
+    pub const fn answered(&self) -> bool {
+        matches!(self, Self::Reported | Self::NotApplicable)
+    }
+
+    /// Whether the plugin broke a rule or a limit.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Trapped { .. }
+                | Self::OutOfTime { .. }
+                | Self::OutOfMemory { .. }
+                | Self::BadOutput { .. }
+        )
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reported => f.write_str("reported"),
+            Self::NotApplicable => f.write_str("not applicable"),
+            Self::Unavailable { reason } => write!(f, "unavailable: {reason}"),
+            Self::Failed { reason } => write!(f, "failed: {reason}"),
+            Self::Trapped { reason } => write!(f, "trapped: {reason}"),
+            Self::OutOfTime { limit } => write!(f, "out of time: the limit is {limit}"),
+            Self::OutOfMemory { limit } => {
+                write!(f, "out of memory: the limit is {} MiB", limit >> 20)
+            }
+            Self::BadOutput { reason } => write!(f, "bad output, all of it refused: {reason}"),
+            Self::Gone => f.write_str("the process has exited"),
+        }
+    }
+}

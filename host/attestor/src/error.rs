@@ -1,0 +1,232 @@
+use std::{path::PathBuf, time::Duration};
+
+use witgate_facts::Interface;
+use witgate_identity::{Fault, PluginName};
+
+use crate::{limits, requests::RequestsError};
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine refuses its settings on this machine.
+    #[error("the WebAssembly engine does not start: {cause}")]
+    Config {
+        /// The engine's words.
+        cause: String,
+    },
+    /// The store of compiled components cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No thread for the epoch clock.
+    #[error("the engine's clock thread does not start")]
+    Ticker {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl EngineError {
+    /// Whom it blames.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            Self::Config { .. } | Self::Ticker { .. } => Fault::Host,
+        }
+    }
+}
+
+/// Why the store of compiled components cannot be used. A single bad entry is not an error: it is
+/// compiled again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The directory or its key can be changed by somebody else. What is in it is machine code.
+    #[error(
+        "{path} must belong to uid {uid} and be closed to everybody else (mode {mode}); \
+         remove it, and it will be made again"
+    )]
+    Exposed {
+        /// The directory or file.
+        path: PathBuf,
+        /// The uid we run as.
+        uid: u32,
+        /// The mode it must have, in octal.
+        mode: &'static str,
+    },
+    /// A file operation failed.
+    #[error("cannot {operation} {path}")]
+    Io {
+        /// What we tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No random bytes for the key.
+    #[error("the kernel gives no random bytes: {cause}")]
+    Random {
+        /// Why.
+        cause: String,
+    },
+}
+
+impl StoreError {
+    /// Whom it blames.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Exposed { .. } => Fault::Operator,
+            Self::Io { .. } | Self::Random { .. } => Fault::Host,
+        }
+    }
+}
+
+/// Why a component was not compiled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The engine refuses the component, or the child ran into one of its limits.
+    #[error("the compiler ended with {status}: {message}")]
+    Refused {
+        /// Exit status or signal.
+        status: String,
+        /// Its last words, escaped and cut.
+        message: String,
+    },
+    /// The child does not start, or a pipe to it broke.
+    #[error("the compiler {program} cannot be run")]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The child took too long and was killed.
+    #[error("the compiler was stopped after {} s", .after.as_secs())]
+    TooLong {
+        /// The limit.
+        after: Duration,
+    },
+    /// The child wrote more than a compiled component may have.
+    #[error("the compiled component is larger than {} MiB", .limit >> 20)]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// What the child wrote is not a component compiled for this engine.
+    #[error("the compiler's output does not load: {cause}")]
+    Unusable {
+        /// The engine's words.
+        cause: String,
+    },
+}
+
+/// Why a plugin was not loaded: which, from where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("plugin '{plugin}' ({origin}): {kind}")]
+pub struct LoadError {
+    /// As the operator named it.
+    pub plugin: PluginName,
+    /// `builtin:unix`, or a path.
+    pub origin: String,
+    /// What is wrong.
+    #[source]
+    pub kind: LoadErrorKind,
+}
+
+impl LoadError {
+    /// Whom it blames.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match &self.kind {
+            LoadErrorKind::Compile(CompileError::Spawn { .. }) | LoadErrorKind::Store(_) => {
+                Fault::Host
+            }
+            LoadErrorKind::Duplicate
+            | LoadErrorKind::NotAComponent { .. }
+            | LoadErrorKind::NotGranted { .. }
+            | LoadErrorKind::Settings { .. } => Fault::Operator,
+            _ => Fault::Plugin,
+        }
+    }
+}
+
+/// What is wrong with a plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadErrorKind {
+    /// The component was not compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Two plugins have one name.
+    #[error("another plugin has this name already; rename one of them")]
+    Duplicate,
+    /// It imports or exports what this version does not have.
+    #[error("{cause}")]
+    Link {
+        /// The engine's words, and which interface.
+        cause: String,
+    },
+    /// `describe` said something that cannot be used.
+    #[error("its manifest cannot be used: {}", problems.join("; "))]
+    Manifest {
+        /// All problems.
+        problems: Vec<String>,
+    },
+    /// The bytes are something else.
+    #[error("{found}")]
+    NotAComponent {
+        /// What they are, and what to do.
+        found: &'static str,
+    },
+    /// It asks for interfaces that the operator does not grant.
+    #[error(
+        "it asks for what it is not granted. If you trust it with that, write:\n\n\
+         [plugins.{plugin}]\ngrants = [{}]\n", quoted(.needed)
+    )]
+    NotGranted {
+        /// The name to write.
+        plugin: PluginName,
+        /// All interfaces that it asks for and that need a grant.
+        needed: Vec<Interface>,
+    },
+    /// `plugin.toml` is missing or cannot be read.
+    #[error(transparent)]
+    Requests(#[from] RequestsError),
+    /// The plugin refuses its settings.
+    #[error("it refuses its settings: {message}")]
+    Settings {
+        /// Its words, escaped and cut.
+        message: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Over the size limit.
+    #[error("it has {size} bytes, the limit is {} MiB", limits::COMPONENT_BYTES >> 20)]
+    TooLarge {
+        /// Its size.
+        size: usize,
+    },
+    /// A call at load trapped or ran into a limit.
+    #[error("`{export}` failed at load: {cause}")]
+    Trapped {
+        /// `describe`, `validate`, or `instantiate`.
+        export: &'static str,
+        /// Cause and limit.
+        cause: String,
+    },
+    /// Two calls of `describe` gave two answers.
+    #[error("`describe` said one thing and then another; it must not depend on anything")]
+    Unstable,
+}
+
+fn quoted(interfaces: &[Interface]) -> String {
+    interfaces.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use witgate_facts::FactName;
+
+use super::Told;
+use crate::{
+    bindings::witgate::attestor::executable::{Host, Program},
+    sandbox::Sandbox,
+};
+
+impl Host for Sandbox {
+    fn info(&mut self) -> Told<Program> {
+        self.fact(FactName::ExecutableInfo, |facts| {
+            let known = facts.executable()?;
+            Ok(Program {
+                path: known.path.clone(),
+                device: known.device,
+                inode: known.inode,
+                size: known.size,
+                deleted: known.deleted,
+                same_on_host: known.same_on_host,
+            })
+        })
+    }
+
+    async fn sha256(&mut self) -> Told<String> {
+        let fact = FactName::ExecutableSha256;
+        let (source, clock) = (self.source(fact)?, Arc::clone(&self.clock));
+        let waiting = clock.wait();
+        let found = source.executable_sha256().await;
+        drop(waiting);
+        Ok(self.note(fact, found))
+    }
+}

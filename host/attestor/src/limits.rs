@@ -1,0 +1,143 @@
+//! Everything that a plugin can make us spend, and how much of it. Always on, for every plugin.
+//!
+//! None of these is a setting: a limit that can be switched off is switched off on the machine
+//! where it is needed. Each one has a test in `tests/`.
+
+use std::time::Duration;
+
+// --- time -------------------------------------------------------------------------------------
+
+/// One tick of the epoch clock while any guest runs. A guest that is done within its first tick,
+/// as every well-behaved one is, is never interrupted; one that is not yields once per tick, so no
+/// request waits longer than this behind a hog.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// How long the ticker keeps ticking after the last call ended. Waking the ticker costs a system
+/// call and a thread switch, so it must not be done per request; an idle daemon must not tick.
+pub const TICKER_LINGER: Duration = Duration::from_millis(100);
+
+/// A guest's own time per call, counted in ticks that it was seen running in; what it waits for
+/// facts, for a permit or for a processor is not its own. A Python guest needs about 1 ms and a
+/// decision has a budget of well under 1 ms; a guest that has not answered in 50 ms will not.
+pub const CALL_TIME: Duration = Duration::from_millis(50);
+
+/// The same for `describe`, `validate` and instantiation at load, where nobody waits for an answer.
+pub const LOAD_CALL_TIME: Duration = Duration::from_secs(2);
+
+/// How many times its own time a call may take by the wall clock, waiting for facts not counted.
+/// Own time does not pass for a guest that sleeps; and on an overloaded machine a guest must not
+/// fail because others are running.
+pub const WALL_FACTOR: u32 = 5;
+
+/// How often an answer `retry` is obeyed in one request. More would be polling.
+pub const MAX_RETRIES: u32 = 5;
+
+/// Longest pause that `retry` can ask for.
+pub const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+// --- memory -----------------------------------------------------------------------------------
+
+/// Linear memory of one call, all memories of the component together. The greediest guest
+/// toolchain we support (Zig, with its 16 MiB default stack) starts at 17 MiB and Python at 13.
+pub const MEMORY: usize = 64 << 20;
+
+/// Elements of all tables of one call. Python has 8 000.
+pub const TABLE_ELEMENTS: usize = 100_000;
+
+/// Core instances, tables and memories of one component. Python has 38 core instances.
+pub const CORE_INSTANCES: usize = 64;
+
+/// Tables of one component.
+pub const TABLES: usize = 64;
+
+/// Memories of one component: adapters have one of their own.
+pub const MEMORIES: usize = 8;
+
+/// Stack of the guest; deeper recursion traps. The engine's own default.
+pub const GUEST_STACK: usize = 512 << 10;
+
+/// Stack that a call runs on: the guest's, and room for host functions above it.
+pub const FIBER_STACK: usize = 2 << 20;
+
+/// What the host copies out of a guest in one call of a function, in bytes: bounds a report, a
+/// manifest and a log line before they are looked at.
+pub const HOSTCALL_FUEL: usize = 1 << 20;
+
+/// WASI handles (streams, pollables) that a guest holds at once. Three standard streams and a
+/// handful of pollables.
+pub const HANDLES: usize = 64;
+
+/// Bytes that one call of `wasi:random` can ask for.
+pub const RANDOM_BYTES: u64 = 4096;
+
+// --- output -----------------------------------------------------------------------------------
+
+/// Selectors in one report. The most talkative known source, the labels of a pod, has a few
+/// dozen; a user in 500 groups gives 1 000 selectors of group ids and names.
+pub const SELECTORS: usize = 1024;
+
+/// Bytes of all names and values of one report. A single value may have 4096, as a path can, but
+/// 1 024 such values would be 4 MiB in every audit record.
+pub const REPORT_BYTES: usize = 128 << 10;
+
+/// Keys in a manifest.
+pub const KEYS: usize = 64;
+
+/// Bytes of a meaning or an example in a manifest.
+pub const DESCRIPTION_BYTES: usize = 512;
+
+/// Bytes of the JSON schema of a plugin's settings.
+pub const CONFIG_SCHEMA_BYTES: usize = 64 << 10;
+
+/// Bytes of a reason that a plugin gives; the rest is cut off.
+pub const REASON_BYTES: usize = 512;
+
+/// Bytes of a wrong word that are shown in a message about it.
+pub const SHOWN_BYTES: usize = 64;
+
+/// Bytes of one log line of a guest; the rest is cut off.
+pub const LINE_BYTES: usize = 1024;
+
+/// Log lines that a plugin can write at once,
+pub const LINES_BURST: u32 = 32;
+
+/// and per second in the long run. A plugin that logs a line per decision is useful on a quiet
+/// machine and must not fill the journal of a busy one.
+pub const LINES_PER_SECOND: u32 = 4;
+
+/// Last lines of a plugin that are kept for its status.
+pub const LINES_KEPT: usize = 32;
+
+// --- components -------------------------------------------------------------------------------
+
+/// Bytes of a component. The largest of the supported toolchains makes 18 MiB.
+pub const COMPONENT_BYTES: usize = 64 << 20;
+
+/// Bytes of `plugin.toml` in a component.
+pub const REQUESTS_BYTES: usize = 16 << 10;
+
+/// Bytes of a compiled component; three times the component is usual.
+pub const COMPILED_BYTES: usize = 256 << 20;
+
+/// Wall time of one compilation. Python takes 6 s on two cores, and the child has one thread.
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
+
+/// Processor time of one compilation.
+pub const COMPILE_CPU_SECONDS: u64 = 60;
+
+/// Address space of the compile child. Python's component takes 420 MiB.
+pub const COMPILE_ADDRESS_SPACE: u64 = 4 << 30;
+
+/// Bytes of what the compile child has to say about a failure.
+pub const COMPILE_STDERR_BYTES: usize = 8 << 10;
+
+// --- circuit breaker --------------------------------------------------------------------------
+
+/// Calls in a row that ran out of time or memory before a plugin rests.
+pub const BREAKER_FAULTS: u32 = 8;
+
+/// First rest; doubles with every further fault.
+pub const BREAKER_FIRST_REST: Duration = Duration::from_millis(250);
+
+/// Longest rest.
+pub const BREAKER_LONGEST_REST: Duration = Duration::from_secs(30);

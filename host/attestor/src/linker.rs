@@ -1,0 +1,117 @@
+use std::collections::BTreeSet;
+
+use wasmtime::component::{
+    Component, HasSelf, InstancePre, Linker, ResourceType, Val, types::ComponentItem,
+};
+use witgate_facts::Interface;
+
+use crate::{
+    Engine,
+    bindings::witgate::attestor as wit,
+    error::LoadErrorKind,
+    sandbox::{Sandbox, Stop},
+    wasi,
+};
+
+/// A resource of an interface that traps. No value of it ever exists.
+struct Never;
+
+/// Connects a component with exactly what it may call, once, so that instantiation does not.
+///
+/// - An interface of ours that is always granted, or asked for (and granted, or it would not have
+///   come so far): the host functions.
+/// - WASI without files and sockets: real and empty.
+/// - Everything else that it imports: functions that trap with a sentence. Toolchains import whole
+///   worlds, so an import is no sign of a need.
+///
+/// Each import that is not ours is defined under the very name the component uses; a definition
+/// under another version of the name would hide the real one.
+pub(crate) fn link(
+    engine: &Engine,
+    component: &Component,
+    asked: &BTreeSet<Interface>,
+) -> Result<InstancePre<Sandbox>, LoadErrorKind> {
+    let refuse = |error: wasmtime::Error| LoadErrorKind::Link { cause: format!("{error:#}") };
+    let mut linker = Linker::new(engine.wasm());
+    wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s| s).map_err(refuse)?;
+    for interface in Interface::ALL {
+        if interface.always_granted() || asked.contains(&interface) {
+            add(&mut linker, interface).map_err(refuse)?;
+        }
+    }
+    wasi::add_to_linker(&mut linker).map_err(refuse)?;
+    trap_the_rest(&mut linker, component, asked).map_err(refuse)?;
+    linker.instantiate_pre(component).map_err(refuse)
+}
+
+fn add(linker: &mut Linker<Sandbox>, interface: Interface) -> wasmtime::Result<()> {
+    match interface {
+        Interface::Ancestry => wit::ancestry::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Cgroups => wit::cgroups::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Cmdline => wit::cmdline::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Config => wit::config::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Executable => wit::executable::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Log => wit::log::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Namespaces => wit::namespaces::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Process => wit::process::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+    }
+}
+
+fn trap_the_rest(
+    linker: &mut Linker<Sandbox>,
+    component: &Component,
+    asked: &BTreeSet<Interface>,
+) -> wasmtime::Result<()> {
+    let engine = linker.engine().clone();
+    for (name, import) in component.component_type().imports(&engine) {
+        let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
+        let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
+        if provided(interface, asked) {
+            continue;
+        }
+        let mut stub = linker.instance(name)?;
+        for (item, of) in instance.exports(&engine) {
+            match of.ty {
+                ComponentItem::ComponentFunc(_) if is_preopens(interface, item) => {
+                    stub.func_new(item, |_, _, _, results| {
+                        results.fill(Val::List(Vec::new()));
+                        Ok(())
+                    })?;
+                }
+                ComponentItem::ComponentFunc(_) => {
+                    let (interface, function) = (interface.to_owned(), item.to_owned());
+                    stub.func_new(item, move |_, _, _, _| Err(stop(&interface, &function)))?;
+                }
+                ComponentItem::Resource(_) => {
+                    stub.resource(item, ResourceType::host::<Never>(), |_, _| Ok(()))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the linker has this interface already.
+fn provided(interface: &str, asked: &BTreeSet<Interface>) -> bool {
+    match interface.strip_prefix("witgate:attestor/") {
+        Some("types") => true,
+        Some(ours) => {
+            ours.parse().is_ok_and(|i: Interface| i.always_granted() || asked.contains(&i))
+        }
+        None => wasi::provides(interface),
+    }
+}
+
+/// Go asks for the directories it was given before anything else. It was given none.
+fn is_preopens(interface: &str, function: &str) -> bool {
+    interface == "wasi:filesystem/preopens" && function == "get-directories"
+}
+
+fn stop(interface: &str, function: &str) -> wasmtime::Error {
+    let function = function.to_owned();
+    match interface.strip_prefix("witgate:attestor/") {
+        Some(ours) => Stop::NotAsked { interface: ours.to_owned(), function }.into(),
+        None => Stop::NoSuchThing { interface: interface.to_owned(), function }.into(),
+    }
+}

@@ -1,0 +1,211 @@
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Instant};
+
+use wasmtime::component::{ComponentExportIndex, InstancePre};
+use witgate_facts::Interface;
+use witgate_identity::{Assurance, PluginName};
+
+use crate::{
+    BreakerState, Counters, Engine, Line, Manifest, PluginToml, breaker::Breaker, lines::Lines,
+    sandbox::Sandbox,
+};
+
+/// A plugin as the operator configured it, before it is loaded.
+#[derive(Clone)]
+pub struct PluginSpec {
+    /// Stamped in front of every selector.
+    pub name: PluginName,
+    /// The component.
+    pub bytes: Cow<'static, [u8]>,
+    /// Where it comes from, for messages: `builtin:unix`, or a path.
+    pub origin: String,
+    /// The interfaces granted by name.
+    pub grants: BTreeSet<Interface>,
+    /// The plugin's own settings; an object.
+    pub settings: serde_json::Value,
+    /// A decision without its answer is not possible.
+    pub required: bool,
+    /// The best level that a selector of this plugin can have.
+    ///
+    /// Each key is worth the lowest level among the facts that the plugin *says* it derives it
+    /// from, and nobody can check that it tells the truth: a plugin with a grant of `cmdline` could
+    /// report a word from the command line under a key that it declares as derived from the
+    /// credentials. So the default cap is the lowest level among the facts that the grants give
+    /// it, and a plugin that was granted nothing by name has none: interfaces that every plugin
+    /// has do not lower it, or nothing could ever be worth more than `claimed`. An operator who
+    /// trusts the plugin with that difference writes `max_assurance = "kernel"`, as the default
+    /// configuration does for the built-in ones.
+    pub max_assurance: Option<Assurance>,
+}
+
+impl fmt::Debug for PluginSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSpec")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .field("bytes", &self.bytes.len())
+            .field("grants", &self.grants)
+            .field("required", &self.required)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PluginSpec {
+    /// A plugin without grants and settings, optional, with the default cap.
+    #[must_use]
+    pub fn new(
+        name: PluginName,
+        origin: impl Into<String>,
+        bytes: impl Into<Cow<'static, [u8]>>,
+    ) -> Self {
+        Self {
+            name,
+            bytes: bytes.into(),
+            origin: origin.into(),
+            grants: BTreeSet::new(),
+            settings: serde_json::Value::Object(serde_json::Map::new()),
+            required: false,
+            max_assurance: None,
+        }
+    }
+
+    /// The cap on every key; see [`PluginSpec::max_assurance`].
+    #[must_use]
+    pub fn cap(&self) -> Assurance {
+        let lowest = || {
+            let by_name = |f: &&witgate_facts::FactName| {
+                !f.interface().always_granted() && self.grants.contains(&f.interface())
+            };
+            let facts = witgate_facts::FactName::ALL.iter().filter(by_name);
+            facts.map(|fact| fact.best_assurance()).min()
+        };
+        self.max_assurance.or_else(lowest).unwrap_or(Assurance::Kernel)
+    }
+}
+
+/// A loaded plugin. A handle: cloning it is cheap, and a request keeps the ones it started with
+/// through a reload.
+#[derive(Clone)]
+pub struct Plugin(pub(crate) Arc<Loaded>);
+
+/// What is behind [`Plugin`].
+pub(crate) struct Loaded {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) said: Arc<Said>,
+    pub(crate) pre: InstancePre<Sandbox>,
+    pub(crate) attest: ComponentExportIndex,
+    pub(crate) counters: Counters,
+    pub(crate) breaker: Breaker,
+    pub(crate) name: PluginName,
+    pub(crate) origin: String,
+    pub(crate) digest: String,
+    pub(crate) component_bytes: usize,
+    pub(crate) compiled_bytes: usize,
+    pub(crate) toml: PluginToml,
+    pub(crate) manifest: Manifest,
+    pub(crate) grants: BTreeSet<Interface>,
+    pub(crate) settings: serde_json::Value,
+    pub(crate) required: bool,
+}
+
+/// What a call needs of its plugin: where its lines go, and its settings.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) lines: Lines,
+    pub(crate) settings: String,
+}
+
+impl Said {
+    pub(crate) fn new(plugin: &str, settings: String) -> Self {
+        Self { lines: Lines::new(plugin), settings }
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.0.name)
+            .field("origin", &self.0.origin)
+            .field("digest", &self.0.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// The operator's name for it.
+    #[must_use]
+    pub fn name(&self) -> &PluginName {
+        &self.0.name
+    }
+
+    /// `builtin:unix`, or a path.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.0.origin
+    }
+
+    /// SHA-256 of the component, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// Bytes of the component.
+    #[must_use]
+    pub fn component_bytes(&self) -> usize {
+        self.0.component_bytes
+    }
+
+    /// Bytes of its machine code.
+    #[must_use]
+    pub fn compiled_bytes(&self) -> usize {
+        self.0.compiled_bytes
+    }
+
+    /// The author's name, version, description, and what the plugin asks for.
+    #[must_use]
+    pub fn toml(&self) -> &PluginToml {
+        &self.0.toml
+    }
+
+    /// What it can report.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    /// What the operator granted by name.
+    #[must_use]
+    pub fn grants(&self) -> &BTreeSet<Interface> {
+        &self.0.grants
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &serde_json::Value {
+        &self.0.settings
+    }
+
+    /// Whether a decision without its answer is not possible.
+    #[must_use]
+    pub fn required(&self) -> bool {
+        self.0.required
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Whether it is being called, or rests after faults.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerState {
+        self.0.breaker.state(Instant::now())
+    }
+
+    /// The last lines that it wrote, oldest first, and how many were dropped since it was loaded.
+    #[must_use]
+    pub fn lines(&self) -> (Vec<Line>, u64) {
+        self.0.said.lines.kept()
+    }
+}

@@ -1,0 +1,353 @@
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::{Store, UpdateDeadline};
+use witgate_facts::{FactError, FactName, FactResult, FactSet, FactSource};
+
+use crate::{
+    Engine, Limit, bindings::witgate::attestor::types as wit, limits, memory::Meter, plan::Wants,
+    plugin::Said, wasi::Wasi,
+};
+
+/// The state of one call: what the guest may do, what it did, and what it has left.
+///
+/// A guest in here cannot:
+///
+/// - learn about another process than the one of the call: facts come from one
+///   [`FactSource`], and no host function takes a process id;
+/// - read a fact outside `attest`, or from an interface that it did not ask for: it traps;
+/// - read a file, open a socket, see an environment variable or an argument: there are none;
+/// - run on, grow, recurse, log or report without end: see [`limits`];
+/// - keep anything: the store and everything in it is dropped after the call.
+pub(crate) struct Sandbox {
+    phase: Phase,
+    engine: Arc<Engine>,
+    said: Arc<Said>,
+    subject: Option<Subject>,
+    pub(crate) clock: Arc<CallClock>,
+    pub(crate) meter: Meter,
+    pub(crate) log: FactLog,
+    slow: Option<Arc<OnceLock<OwnedSemaphorePermit>>>,
+    wasi: Option<Box<Wasi>>,
+}
+
+/// Which function of the guest runs, and so what it may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its start functions: nothing but the log.
+    Starting,
+    /// `describe` or `validate`: nothing but the log.
+    Loading(&'static str),
+    /// `attest`.
+    Attesting,
+}
+
+/// Whom a call is about, and what is wanted of it.
+pub(crate) struct Subject {
+    pub(crate) facts: Arc<dyn FactSource>,
+    pub(crate) wants: Arc<Wants>,
+}
+
+/// What a call did with the facts.
+#[derive(Debug, Default)]
+pub(crate) struct FactLog {
+    /// Read successfully.
+    pub(crate) read: FactSet,
+    /// Asked for and not there.
+    pub(crate) failed: Vec<(FactName, FactError)>,
+    /// One of them said that the process has exited.
+    pub(crate) gone: bool,
+    /// Calls of any host function of ours.
+    pub(crate) host_calls: u32,
+}
+
+/// Why the host ended a call.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// Its time was up.
+    #[error("out of time: the limit is {0}")]
+    OutOfTime(Limit),
+    /// It called what it must not in that function.
+    #[error("it called `{function}` in {during}, where only `log` may be called")]
+    NotNow { function: String, during: &'static str },
+    /// It called an interface that it did not ask for.
+    #[error(
+        "it called `{interface}.{function}`, but its plugin.toml does not ask for `{interface}`"
+    )]
+    NotAsked { interface: String, function: String },
+    /// It called something of WASI that plugins do not have.
+    #[error("it called `{interface}#{function}`; plugins have no files and no network")]
+    NoSuchThing { interface: String, function: String },
+}
+
+impl Sandbox {
+    /// A store for one call, with every limit in place and nothing run yet.
+    pub(crate) fn store(
+        engine: &Arc<Engine>,
+        said: &Arc<Said>,
+        subject: Option<Subject>,
+        clock: Arc<CallClock>,
+    ) -> Store<Self> {
+        let sandbox = Self {
+            phase: Phase::Starting,
+            engine: Arc::clone(engine),
+            said: Arc::clone(said),
+            subject,
+            clock,
+            meter: Meter::default(),
+            log: FactLog::default(),
+            slow: None,
+            wasi: None,
+        };
+        let mut store = Store::new(engine.wasm(), sandbox);
+        store.limiter(|sandbox| &mut sandbox.meter);
+        store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
+        store.epoch_deadline_callback(|mut store| store.data_mut().on_tick());
+        // The next tick may be due now; the one after it means that a whole one has passed.
+        store.set_epoch_deadline(2);
+        store
+    }
+
+    /// Which function runs from now on.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    /// Where its lines go, and its settings.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    /// WASI, made at the first call of it: most guests never do.
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.said)))
+    }
+
+    /// The subject, in `attest` only. Counts the call.
+    pub(crate) fn subject(
+        &mut self,
+        interface: &str,
+        function: &str,
+    ) -> wasmtime::Result<&Subject> {
+        self.log.host_calls = self.log.host_calls.saturating_add(1);
+        let during = match self.phase {
+            Phase::Attesting => "a call without a subject",
+            Phase::Loading(export) => export,
+            Phase::Starting => "a start function",
+        };
+        match &self.subject {
+            Some(subject) if self.phase == Phase::Attesting => Ok(subject),
+            _ => Err(Stop::NotNow { function: format!("{interface}.{function}"), during }.into()),
+        }
+    }
+
+    /// Reads a fact that is in memory.
+    pub(crate) fn fact<T>(
+        &mut self,
+        fact: FactName,
+        read: impl FnOnce(&dyn FactSource) -> FactResult<T>,
+    ) -> wasmtime::Result<Result<T, wit::FactError>> {
+        let found = read(&*self.subject_for(fact)?.facts);
+        Ok(self.note(fact, found))
+    }
+
+    /// The source of a fact that has to be waited for; [`Sandbox::note`] the answer.
+    pub(crate) fn source(&mut self, fact: FactName) -> wasmtime::Result<Arc<dyn FactSource>> {
+        Ok(Arc::clone(&self.subject_for(fact)?.facts))
+    }
+
+    fn subject_for(&mut self, fact: FactName) -> wasmtime::Result<&Subject> {
+        let (interface, function) = fact.as_str().split_once('.').unwrap_or_default();
+        self.subject(interface, function)
+    }
+
+    /// Takes note of whether a fact was read, and translates the answer for the guest.
+    pub(crate) fn note<T>(
+        &mut self,
+        fact: FactName,
+        found: FactResult<T>,
+    ) -> Result<T, wit::FactError> {
+        match found {
+            Ok(value) => {
+                self.log.read.insert(fact);
+                Ok(value)
+            }
+            Err(error) => {
+                self.log.gone |= error == FactError::Gone;
+                let told = tell(&error);
+                if self.log.failed.iter().all(|(known, _)| *known != fact) {
+                    self.log.failed.push((fact, error));
+                }
+                Err(told)
+            }
+        }
+    }
+
+    /// The guest has used up a tick: let others run, or stop it.
+    ///
+    /// From its second tick on it needs one of a few permits, so that the workers never run only
+    /// guests like this one; what it waits for the permit does not count as its time.
+    fn on_tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let now = Instant::now();
+        if let Some(limit) = self.clock.exceeded(now) {
+            return Err(Stop::OutOfTime(limit).into());
+        }
+        if self.clock.on_the_wall(now) < limits::TICK {
+            // It waited for a fact while the epochs went on.
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        if !self.clock.use_tick() {
+            return Err(Stop::OutOfTime(Limit::CallTime).into());
+        }
+        let pause: Pin<Box<dyn Future<Output = ()> + Send>> = match &self.slow {
+            Some(_) => Box::pin(tokio::task::yield_now()),
+            None => {
+                let lane = Arc::clone(self.slow.insert(Arc::default()));
+                let (slow, clock) = (self.engine.slow_lane(), Arc::clone(&self.clock));
+                Box::pin(async move {
+                    let _waiting = clock.wait();
+                    // The semaphore is never closed.
+                    if let Ok(permit) = slow.acquire_owned().await {
+                        let _ = lane.set(permit);
+                    }
+                })
+            }
+        };
+        Ok(UpdateDeadline::YieldCustom(1, pause))
+    }
+}
+
+fn tell(error: &FactError) -> wit::FactError {
+    match error {
+        FactError::Denied => wit::FactError::Denied,
+        FactError::Gone => wit::FactError::Gone,
+        FactError::Io(reason) => wit::FactError::Io(reason.clone()),
+        FactError::TooLarge => wit::FactError::TooLarge,
+        FactError::Unsupported => wit::FactError::Unsupported,
+    }
+}
+
+/// The time of one call: the ticks that the guest ran in, the wall clock without what it waited for
+/// us, and the deadline of the request. Whichever is first ends the call.
+#[derive(Debug)]
+pub(crate) struct CallClock {
+    started: Instant,
+    own: Duration,
+    ticks: AtomicU32,
+    deadline: Instant,
+    /// Nanoseconds waited so far, without a wait that still goes on.
+    waited: AtomicU64,
+    /// When the current wait began, in nanoseconds since `started`, plus one; 0 is none.
+    waiting_since: AtomicU64,
+}
+
+/// The guest waits for us; its clock stands still.
+pub(crate) struct Waiting<'a>(&'a CallClock);
+
+impl CallClock {
+    /// Starts now; the guest may run for `own`.
+    pub(crate) fn start(own: Duration, deadline: Instant) -> Self {
+        let ticks = own.as_nanos() / limits::TICK.as_nanos();
+        Self {
+            started: Instant::now(),
+            own,
+            ticks: AtomicU32::new(u32::try_from(ticks).unwrap_or(u32::MAX)),
+            deadline,
+            waited: AtomicU64::new(0),
+            waiting_since: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes one of the ticks, if there is one left.
+    fn use_tick(&self) -> bool {
+        let left = self.ticks.load(Relaxed);
+        self.ticks.store(left.saturating_sub(1), Relaxed);
+        left > 0
+    }
+
+    /// The time so far, without what the guest waited for us.
+    fn on_the_wall(&self, now: Instant) -> Duration {
+        let total = nanos(now.duration_since(self.started));
+        let since = self.waiting_since.load(Relaxed);
+        let waiting = if since == 0 { 0 } else { total.saturating_sub(since - 1) };
+        Duration::from_nanos(total.saturating_sub(self.waited.load(Relaxed) + waiting))
+    }
+
+    fn left_on_the_wall(&self, now: Instant) -> Duration {
+        (self.own * limits::WALL_FACTOR).saturating_sub(self.on_the_wall(now))
+    }
+
+    /// The limit that has been reached by the wall clock.
+    pub(crate) fn exceeded(&self, now: Instant) -> Option<Limit> {
+        if now >= self.deadline {
+            Some(Limit::RequestDeadline)
+        } else if self.left_on_the_wall(now).is_zero() {
+            Some(Limit::CallWallTime)
+        } else {
+            None
+        }
+    }
+
+    /// What is left for the guest to run, at most.
+    pub(crate) fn remaining(&self, now: Instant) -> Duration {
+        let own = limits::TICK * self.ticks.load(Relaxed);
+        own.min(self.left_on_the_wall(now)).min(self.deadline.saturating_duration_since(now))
+    }
+
+    /// When to look at [`CallClock::exceeded`] again. By then the guest may have waited, so that
+    /// its time is not up yet.
+    pub(crate) fn alarm(&self, now: Instant) -> Instant {
+        self.deadline.min(now + self.left_on_the_wall(now))
+    }
+
+    /// Stops the guest's clock for as long as the result lives.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting_since.store(nanos(self.started.elapsed()).saturating_add(1), Relaxed);
+        Waiting(self)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let since = self.0.waiting_since.swap(0, Relaxed).saturating_sub(1);
+        let waited = nanos(self.0.started.elapsed()).saturating_sub(since);
+        self.0.waited.fetch_add(waited, Relaxed);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_stands_still_while_the_guest_waits() {
+        let far = Instant::now() + Duration::from_secs(600);
+        let clock = CallClock::start(Duration::from_secs(1), far);
+        let waiting = clock.wait();
+        let later = Instant::now() + Duration::from_secs(60);
+        assert_eq!(clock.exceeded(later), None);
+        drop(waiting);
+        let later = Instant::now() + Duration::from_secs(60);
+        assert_eq!(clock.exceeded(later), Some(Limit::CallWallTime));
+        assert_eq!(clock.exceeded(far), Some(Limit::RequestDeadline));
+        assert_eq!(clock.remaining(far), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_guest_has_its_ticks_and_no_more() {
+        let clock = CallClock::start(3 * limits::TICK, Instant::now() + Duration::from_secs(600));
+        assert_eq!([0; 5].map(|_| clock.use_tick()), [true, true, true, false, false]);
+        assert_eq!(clock.remaining(Instant::now()), Duration::ZERO);
+    }
+}

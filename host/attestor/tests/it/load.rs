@@ -1,0 +1,169 @@
+//! What does not load, and what the operator is told.
+
+use std::collections::BTreeSet;
+
+use witgate_attestor::{LoadErrorKind, PluginSpec, limits};
+use witgate_facts::Interface;
+use witgate_identity::{Assurance, Fault};
+
+use crate::host::{builtin, fixture, load, name, refusal, refused, with_settings};
+
+fn spec(bytes: Vec<u8>) -> PluginSpec {
+    PluginSpec::new(name("p"), "/plugins/p.wasm", bytes)
+}
+
+#[tokio::test]
+async fn what_is_not_a_component_is_refused_by_name() {
+    let told = async |bytes: &[u8]| refusal(spec(bytes.to_vec())).await.0;
+    assert!(told(b"\0asm\x01\0\0\0").await.contains("core WebAssembly module"));
+    assert!(told(b"#!/bin/sh").await.contains("not WebAssembly"));
+    assert!(told(b"").await.contains("not WebAssembly"));
+    let empty = told(b"\0asm\x0d\0\x01\0").await;
+    assert!(empty.starts_with("plugin 'p' (/plugins/p.wasm): it has no plugin.toml"), "{empty}");
+}
+
+#[tokio::test]
+async fn machine_code_from_outside_is_refused() {
+    let engine = wasmtime::Engine::default();
+    // The smallest component, and the one thing that a plugin can never be.
+    let code = engine.precompile_component(b"\0asm\x0d\0\x01\0").unwrap();
+    let (message, _) = refusal(spec(code)).await;
+    assert!(message.contains("machine code (.cwasm)"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_not_looked_at() {
+    let (_, kind) = refusal(spec(vec![0; limits::COMPONENT_BYTES + 1])).await;
+    assert!(matches!(kind, LoadErrorKind::TooLarge { .. }));
+}
+
+#[tokio::test]
+async fn a_broken_component_is_refused_by_the_compiler() {
+    let mut bytes = witgate_builtins::fixtures::find("ok").unwrap().to_vec();
+    // Inside the code section: well-formed sections, invalid instructions.
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].fill(0xff);
+    let (message, kind) = refusal(spec(bytes)).await;
+    assert!(matches!(kind, LoadErrorKind::Compile(_) | LoadErrorKind::Requests(_)), "{message}");
+}
+
+#[tokio::test]
+async fn asked_and_not_granted_is_told_with_the_lines_to_paste() {
+    let (message, kind) = refusal(PluginSpec { grants: BTreeSet::new(), ..builtin("unix") }).await;
+    assert!(matches!(kind, LoadErrorKind::NotGranted { .. }));
+    let lines = "\n[plugins.unix]\ngrants = [\"executable\"]\n";
+    assert!(message.contains(lines), "{message}");
+}
+
+#[tokio::test]
+async fn a_grant_that_nobody_asked_for_is_not_an_error() {
+    let grants = [Interface::Executable].into();
+    let catalogue = load(vec![PluginSpec { grants, ..fixture("ok") }]).await;
+    let (_, uid) = catalogue.plugins()[0].manifest().keys().next().unwrap();
+    assert_eq!(uid.assurance(true), Assurance::Image, "the default cap is the weakest grant");
+}
+
+#[tokio::test]
+async fn the_default_cap_is_the_weakest_grant_and_the_operator_can_raise_it() {
+    let level = async |grants: &[Interface], max_assurance| {
+        let grants = grants.iter().copied().collect();
+        let catalogue = load(vec![PluginSpec { grants, max_assurance, ..fixture("ok") }]).await;
+        catalogue.plugins()[0].manifest().keys().next().unwrap().1.assurance(true)
+    };
+    assert_eq!(level(&[], None).await, Assurance::Kernel);
+    assert_eq!(level(&[Interface::Process], None).await, Assurance::Kernel);
+    assert_eq!(level(&[Interface::Cmdline], None).await, Assurance::Claimed);
+    assert_eq!(level(&[Interface::Cmdline], Some(Assurance::Kernel)).await, Assurance::Kernel);
+    assert_eq!(level(&[], Some(Assurance::Claimed)).await, Assurance::Claimed);
+}
+
+#[tokio::test]
+async fn asks_unknown_is_told_which_interface_it_is() {
+    let (message, kind) = refusal(fixture("asks-unknown")).await;
+    assert!(matches!(kind, LoadErrorKind::Requests(_)));
+    assert!(message.contains("telepathy"), "{message}");
+}
+
+#[tokio::test]
+async fn forge_manifest_cannot_declare_another_plugin_s_key() {
+    let (message, kind) = refusal(fixture("forge-manifest")).await;
+    assert!(matches!(kind, LoadErrorKind::Manifest { .. }));
+    assert!(message.contains("unix:uid"), "{message}");
+}
+
+#[tokio::test]
+async fn changing_describe_is_unstable() {
+    let (_, kind) = refusal(fixture("changing-describe")).await;
+    assert!(matches!(kind, LoadErrorKind::Unstable), "{kind:?}");
+}
+
+#[tokio::test]
+async fn curious_describe_is_told_what_it_may_call() {
+    let (message, _) = refusal(fixture("curious-describe")).await;
+    let sentence = "it called `process.credentials` in describe, where only `log` may be called";
+    assert!(message.contains(sentence), "{message}");
+}
+
+#[tokio::test]
+async fn slow_describe_runs_out_of_time() {
+    let (message, _) = refusal(fixture("slow-describe")).await;
+    assert!(message.contains("`describe` failed at load: out of time"), "{message}");
+}
+
+#[tokio::test]
+async fn trap_in_describe_names_the_export() {
+    let (message, _) = refusal(fixture("trap-in-describe")).await;
+    assert!(
+        message.contains("`describe` failed at load: wasm trap: wasm `unreachable`"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn bad_validate_tells_the_operator_in_its_own_words() {
+    let error = refused(vec![fixture("bad-validate")]).await.remove(0);
+    assert_eq!(error.fault(), Fault::Operator);
+    assert!(error.to_string().ends_with("no settings suit this plugin"), "{error}");
+}
+
+#[tokio::test]
+async fn settings_that_a_plugin_does_not_know_are_refused() {
+    let settings = serde_json::json!({ "discover_workload_path": "perhaps" });
+    let (_, kind) = refusal(with_settings(builtin("unix"), settings)).await;
+    assert!(matches!(kind, LoadErrorKind::Settings { .. }), "{kind:?}");
+}
+
+#[tokio::test]
+async fn all_errors_of_all_plugins_come_at_once() {
+    let twice = PluginSpec { name: name("ok"), ..fixture("leak") };
+    let specs = vec![
+        fixture("forge-manifest"),
+        fixture("ok"),
+        spec(b"?".to_vec()),
+        twice,
+        fixture("bad-validate"),
+    ];
+    let errors = refused(specs).await;
+    let named: BTreeSet<_> = errors.iter().map(|error| error.plugin.as_str()).collect();
+    assert_eq!(named, ["bad-validate", "forge-manifest", "ok", "p"].into());
+    assert_eq!(errors.len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_loaded_can_be_looked_at() {
+    let catalogue = load(vec![builtin("unix")]).await;
+    let [unix] = catalogue.plugins() else { panic!() };
+    assert_eq!((unix.name().as_str(), unix.origin()), ("unix", "builtin:unix"));
+    assert_eq!(unix.digest().len(), 64);
+    assert_eq!(unix.toml().needed(), [Interface::Executable]);
+    assert!(unix.compiled_bytes() > unix.component_bytes());
+    let manifest = unix.manifest();
+    let level = |key: &str| {
+        let key = witgate_identity::KeyName::new(key).unwrap();
+        let spec = manifest.key(&key).unwrap();
+        (spec.assurance(false), spec.assurance(true))
+    };
+    assert_eq!(level("uid"), (Assurance::Kernel, Assurance::Kernel));
+    assert_eq!(level("path"), (Assurance::Claimed, Assurance::Image));
+    assert!(manifest.config_schema().contains("discover_workload_path"));
+}

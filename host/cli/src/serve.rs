@@ -1,0 +1,105 @@
+//! `witgate serve`: settings, config, build, spawn, wait for a signal, drain.
+
+use std::io::IsTerminal as _;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+use witgate_attestor::CompilerCommand;
+use witgate_daemon::{Daemon, StartError, config::Config};
+
+use crate::{
+    args::Place,
+    exit::{Exit, Failure},
+    output::say,
+};
+
+/// Runs the daemon until SIGTERM or SIGINT.
+pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
+    let layout = place.layout()?;
+    let config = Config::read(&layout).map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        Failure::config(lines.join("\n"))
+    })?;
+    log_to_stderr();
+    let runtime = runtime()?;
+    runtime.block_on(run(config))
+}
+
+/// At least two threads: a plugin that uses up its time must never hold the only one.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("witgate")
+        .enable_all()
+        .build()
+        .map_err(Failure::internal)
+}
+
+async fn run(config: Config) -> Result<Exit, Failure> {
+    let daemon = Daemon::start(config, compiler()?).await.map_err(of_start)?;
+    say(&format!(
+        "witgate is listening\n  workloads  {}\n  operators  {}",
+        daemon.public_socket().display(),
+        daemon.admin_socket().display()
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let control = daemon.control();
+    let signals = tokio::spawn(async move {
+        let (mut term, mut interrupt, mut hup) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        );
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hup.recv() => { control.reload().await; }
+            }
+        }
+        stop.send_replace(true);
+        Ok::<_, std::io::Error>(())
+    });
+    daemon.serve(stopped).await;
+    signals.abort();
+    Ok(Exit::Ok)
+}
+
+/// Plugins are compiled by this same program, in a child with limits.
+fn compiler() -> Result<CompilerCommand, Failure> {
+    let program = std::env::current_exe().map_err(Failure::internal)?;
+    Ok(CompilerCommand { program, args: vec!["compile-component".into()] })
+}
+
+fn of_start(error: StartError) -> Failure {
+    let exit = match &error {
+        error if error.is_configuration() => Exit::Config,
+        StartError::Listen(_) => Exit::Unavailable,
+        StartError::State { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Exit::Permission
+        }
+        _ => Exit::Internal,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// JSON for a log collector, text for a person; `WITGATE_LOG` filters.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("WITGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.json().init();
+    }
+}
+
+/// The hidden `witgate compile-component`.
+pub(crate) fn compile_component() -> Result<Exit, Failure> {
+    witgate_attestor::compile_child(std::io::stdin(), std::io::stdout()).map_err(Failure::internal)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,103 @@
+//! From answers to bytes, in the dialect that was asked in.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use tokio::{io::AsyncWriteExt, net::UnixStream, time::timeout};
+use witgate_protocol::{
+    Dialect, HealthAnswer, Outcome, Problem, Protocol, WatchEvent, WhoamiAnswer, frame::json_line, limits,
+};
+
+/// Anything that is answered.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    Outcome(Outcome),
+    Whoami(WhoamiAnswer),
+    Health(HealthAnswer),
+    Event(WatchEvent),
+}
+
+impl Frame {
+    /// The bytes, with a line feed at the end.
+    pub(crate) fn bytes(&self, dialect: Dialect) -> Vec<u8> {
+        if dialect == Dialect::LinePeople {
+            return self.for_people().into_bytes();
+        }
+        let line = match self {
+            Self::Outcome(outcome) => json_line(outcome),
+            Self::Whoami(answer) => json_line(answer),
+            Self::Health(answer) => json_line(answer),
+            Self::Event(event) => json_line(event),
+        };
+        // These types hold nothing that JSON cannot say; were it otherwise, nothing is sent.
+        line.unwrap_or_default()
+    }
+
+    fn for_people(&self) -> String {
+        match self {
+            Self::Outcome(outcome) => outcome.for_people(),
+            Self::Whoami(answer) => answer.for_people(),
+            Self::Health(answer) => answer.for_people(),
+            Self::Event(event) => event.for_people(),
+        }
+    }
+
+    /// The head of an HTTP answer.
+    pub(crate) fn head(&self) -> http::response::Builder {
+        match self {
+            Self::Outcome(Outcome::Refuse(problem)) => problem_head(problem),
+            Self::Health(HealthAnswer { ready: false, .. }) => {
+                head(StatusCode::SERVICE_UNAVAILABLE, "application/json")
+            }
+            Self::Event(_) => head(StatusCode::OK, "application/x-ndjson"),
+            _ => head(StatusCode::OK, "application/json"),
+        }
+    }
+}
+
+fn head(status: StatusCode, media_type: &'static str) -> http::response::Builder {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::CACHE_CONTROL, "no-store")
+}
+
+fn problem_head(problem: &Problem) -> http::response::Builder {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let head = head(status, Problem::MEDIA_TYPE);
+    match problem.retry_after_seconds {
+        Some(seconds) => head.header(header::RETRY_AFTER, HeaderValue::from(seconds)),
+        None => head,
+    }
+}
+
+/// Sends one problem in the protocol that was spoken; the connection is closed after it.
+pub(crate) async fn refuse(stream: &mut UnixStream, protocol: Protocol, problem: Problem) {
+    let bytes = match protocol {
+        Protocol::Http => http_problem(&problem),
+        Protocol::Line | Protocol::Unknown => json_line(&problem).unwrap_or_default(),
+    };
+    send(stream, &bytes).await;
+}
+
+/// Writes and closes, within the deadline. Whoever does not take it loses it.
+pub(crate) async fn send(stream: &mut UnixStream, bytes: &[u8]) {
+    let write = async {
+        stream.write_all(bytes).await?;
+        stream.shutdown().await
+    };
+    // The other end may be gone; there is nobody to tell.
+    let _ = timeout(limits::WRITE_DEADLINE, write).await;
+}
+
+fn http_problem(problem: &Problem) -> Vec<u8> {
+    let body = json_line(problem).unwrap_or_default();
+    let reason = StatusCode::from_u16(problem.status).ok().and_then(|status| status.canonical_reason());
+    let retry = problem.retry_after_seconds.map(|s| format!("retry-after: {s}\r\n")).unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\ncache-control: no-store\r\n{retry}connection: close\r\n\r\n",
+        problem.status,
+        reason.unwrap_or("Error"),
+        Problem::MEDIA_TYPE,
+        body.len(),
+    );
+    [head.into_bytes(), body].concat()
+}

@@ -1,0 +1,171 @@
+//! The daemon's configuration: where it is, what may stand in it, what it defaults to.
+//!
+//! One TOML file and `conf.d/*.toml`, later files winning key by key. Every mistake in every file is
+//! reported at once, each with file, line and key; nothing is started with a broken configuration.
+
+mod layout;
+mod plugins;
+mod sections;
+mod table;
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use witgate_identity::{NodeName, TrustDomain};
+
+use self::{
+    sections::Partial,
+    table::{Source, Table},
+};
+pub use self::{
+    layout::Layout,
+    plugins::PluginConfig,
+    sections::{AdminAccess, AuditLimits, ListenConfig, Limits, Roles},
+};
+
+/// The trust domain of a one-folder daemon that was not given another.
+pub const DEV_TRUST_DOMAIN: &str = "dev.internal";
+
+/// Largest configuration or entry file in bytes; what is larger is a mistake, not a configuration.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// One mistake, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file as it was named.
+    pub file: String,
+    /// Line, from 1; none if it is about the file as a whole.
+    pub line: Option<usize>,
+    /// Dotted key; empty if there is none.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// A mistake about a file as a whole.
+    pub(crate) fn of_file(file: &Path, message: impl fmt::Display) -> Self {
+        let file = file.display().to_string();
+        Self { file, line: None, key: String::new(), message: message.to_string() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+/// Everything the daemon was told, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where things are.
+    pub layout: Layout,
+    /// The root that vouches for identities.
+    pub trust_domain: TrustDomain,
+    /// This machine's name in decision ids.
+    pub node: NodeName,
+    /// `[host] labels`, for entries with `on`.
+    pub labels: BTreeMap<String, String>,
+    /// An entry about a plugin that is not configured is an error instead of inert.
+    pub strict_plugins: bool,
+    /// Serve although this kernel cannot pin a peer by the socket (tier C).
+    pub allow_legacy_kernel: bool,
+    /// The public socket.
+    pub public: ListenConfig,
+    /// The admin socket.
+    pub admin: ListenConfig,
+    /// Who may use the admin socket, and for what.
+    pub access: AdminAccess,
+    /// How much, how many, how long.
+    pub limits: Limits,
+    /// The audit log's size.
+    pub audit: AuditLimits,
+    /// The plugins, by name.
+    pub plugins: Vec<PluginConfig>,
+}
+
+impl Config {
+    /// Reads the configuration of a layout.
+    ///
+    /// # Errors
+    /// Every mistake found, in all files.
+    pub fn read(layout: &Layout) -> Result<Self, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let mut whole = Partial::default();
+        for file in files(layout, &mut errors) {
+            match read_bounded(&file) {
+                Ok(text) => whole.overlay(parse(&file.display().to_string(), &text, &mut errors)),
+                Err(error) => errors.push(ConfigError::of_file(&file, error)),
+            }
+        }
+        let config = whole.complete(layout, &mut errors);
+        match config {
+            Some(config) if errors.is_empty() => Ok(config),
+            _ => Err(errors),
+        }
+    }
+}
+
+/// The configuration files that are there, in the order in which they count.
+fn files(layout: &Layout, errors: &mut Vec<ConfigError>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if layout.config.exists() {
+        files.push(layout.config.clone());
+    } else if !layout.one_folder {
+        errors.push(ConfigError::of_file(
+            &layout.config,
+            "there is no configuration; write one with: witgate init",
+        ));
+    }
+    files.extend(toml_files(&layout.config_dir, errors));
+    files
+}
+
+/// The `*.toml` files of a folder by name; a folder that is not there has none.
+pub(crate) fn toml_files(dir: &Path, errors: &mut Vec<ConfigError>) -> Vec<PathBuf> {
+    let listing = match fs::read_dir(dir) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            errors.push(ConfigError::of_file(dir, error));
+            return Vec::new();
+        }
+    };
+    let mut files: Vec<PathBuf> = listing
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Reads a file, unless it is too large to be meant.
+pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_FILE {
+        return Err(io::Error::other(format!("{size} bytes; the limit is {MAX_FILE}")));
+    }
+    fs::read_to_string(path)
+}
+
+fn parse(name: &str, text: &str, errors: &mut Vec<ConfigError>) -> Partial {
+    let source = Source::new(name, text);
+    let partial = Table::parse(&source).read(Partial::read);
+    errors.append(&mut Rc::clone(&source).into_errors());
+    partial
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! One connection: accept → peer → admit → detect protocol → serve.
+
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use witgate_decision::Caller;
+use witgate_peer::{PeerError, Subject};
+use witgate_protocol::{Ask, Dialect, Line, Problem, Protocol, Reason, limits};
+
+use crate::{
+    answer::{Frame, refuse, send},
+    first::{self, First, NoFirst},
+    gateway::Gateway,
+    http,
+    rewound::Rewound,
+};
+
+/// Serves a connection to its end, which is the end of the process that opened it at the latest.
+pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
+    let caller = match peer(&gateway, &stream) {
+        Ok(caller) => Arc::new(caller),
+        Err(error) => return turn_away(&mut stream, of_peer(&error)).await,
+    };
+    let permit = match gateway.admit(&caller) {
+        Ok(permit) => permit,
+        Err(shed) => {
+            let problem = Problem::new(Reason::RateLimited).retry_after(shed.retry_after_seconds());
+            return turn_away(&mut stream, problem).await;
+        }
+    };
+    let subject = Arc::clone(&caller);
+    tokio::select! {
+        () = converse(gateway, caller, stream) => {}
+        // Whoever holds the other end now is not the process that connected.
+        () = subject.subject.exited() => {}
+    }
+    drop(permit);
+}
+
+fn peer(gateway: &Gateway, stream: &UnixStream) -> Result<Caller, PeerError> {
+    let subject = Subject::accept(stream, gateway.decider().kernel())?;
+    let bucket = subject.bucket()?;
+    Ok(Caller { subject, bucket })
+}
+
+async fn converse(gateway: Arc<Gateway>, caller: Arc<Caller>, mut stream: UnixStream) {
+    match first::read(&mut stream).await {
+        Ok(First::Http(head)) => http::serve(gateway, caller, Rewound::new(head, stream)).await,
+        Ok(First::Line(line)) => serve_line(&gateway, caller, line, &mut stream).await,
+        Err(NoFirst::Wrong(protocol, problem)) => refuse(&mut stream, protocol, problem).await,
+        Err(NoFirst::Closed) => {}
+    }
+}
+
+/// One line, one answer; then the connection is closed, because plain `nc -U` never does.
+async fn serve_line(gateway: &Gateway, caller: Arc<Caller>, line: Line, stream: &mut UnixStream) {
+    if line.ask == Ask::Watch {
+        return serve_watch(gateway, caller, stream).await;
+    }
+    let frame = gateway.answer(&caller, line.ask, line.dialect).await;
+    send(stream, &frame.bytes(line.dialect)).await;
+}
+
+async fn serve_watch(gateway: &Gateway, caller: Arc<Caller>, stream: &mut UnixStream) {
+    use tokio::io::AsyncWriteExt as _;
+    let Some(mut events) = gateway.watch(caller, Dialect::LineJson) else {
+        let problem = Problem::new(Reason::RateLimited).retry_after(1);
+        return refuse(stream, Protocol::Line, problem).await;
+    };
+    let (mut read, mut write) = stream.split();
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            // The other end closed; what it still says is not listened to.
+            () = closed(&mut read) => return,
+        };
+        let Some(event) = event else { break };
+        let bytes = Frame::Event(event).bytes(Dialect::LineJson);
+        let written = tokio::time::timeout(limits::WRITE_DEADLINE, write.write_all(&bytes)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+    let _ = write.shutdown().await;
+}
+
+async fn closed(read: &mut tokio::net::unix::ReadHalf<'_>) {
+    use tokio::io::AsyncReadExt as _;
+    let mut ignored = [0; 256];
+    while let Ok(1..) = read.read(&mut ignored).await {}
+}
+
+/// Tells somebody who is not let in why, if they have already said in which protocol. Nobody waits
+/// for them: a flood must cost an accept and little more.
+async fn turn_away(stream: &mut UnixStream, problem: Problem) {
+    let mut first = [0; 1];
+    let protocol = match stream.try_read(&mut first) {
+        Ok(1) => witgate_protocol::detect(first[0]),
+        _ => Protocol::Line,
+    };
+    refuse(stream, protocol, problem).await;
+}
+
+fn of_peer(error: &PeerError) -> Problem {
+    tracing::info!(error = %error, error.fault = ?error.fault(), "Connection refused");
+    let word = error.reason();
+    let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == word);
+    Problem::new(reason.unwrap_or(Reason::Unavailable))
+}

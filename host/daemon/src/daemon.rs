@@ -1,0 +1,299 @@
+//! The daemon as a whole: start, serve, reload, drain.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{net::UnixStream, sync::watch, task::JoinSet};
+use witgate_admin::{About, Admin, Control, ReloadReport};
+use witgate_attestor::{CompilerCommand, Engine, EngineConfig, EngineError};
+use witgate_decision::{
+    Admission, AdmissionLimits, Decider, DeciderConfig, Ring,
+    audit::{Audit, AuditConfig, AuditError},
+};
+use witgate_peer::{FactReader, Kernel, ProbeError, ReadSettings};
+use witgate_protocol::limits::WATCHES_PER_BUCKET;
+
+use crate::{
+    admin_connection,
+    config::{Config, Layout},
+    connection,
+    gateway::Gateway,
+    listener::{ListenError, Listener},
+    load::{self, LoadErrors},
+};
+
+/// Mode of the folder of the public socket: anybody may pass.
+const PUBLIC_DIR: u32 = 0o755;
+/// Mode of the folder of the admin socket.
+const ADMIN_DIR: u32 = 0o750;
+/// How long requests under way may take once we stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Pause after `accept` failed for want of descriptors: the listener stays readable, so trying on
+/// at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// This kernel cannot tell a peer from its successor.
+    #[error("kernel tier {tier}: a peer cannot be told from its successor here; set allow_legacy_kernel = true to serve all the same")]
+    Kernel {
+        /// The tier.
+        tier: witgate_peer::Tier,
+    },
+    /// A socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Configuration, plugins or entries.
+    #[error(transparent)]
+    Load(#[from] LoadErrors),
+    /// The kernel could not be probed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// A folder or file of ours.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the operator has to change the configuration.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::Load(_) | Self::Kernel { .. })
+    }
+}
+
+/// A started daemon: sockets are open, plugins and entries loaded.
+#[derive(Debug)]
+pub struct Daemon {
+    core: Arc<Core>,
+    public: Listener,
+    admin: Listener,
+}
+
+/// What reload and status need.
+#[derive(Debug)]
+struct Core {
+    layout: Layout,
+    config: Config,
+    engine: Arc<Engine>,
+    gateway: Arc<Gateway>,
+    number: AtomicU64,
+    last_reload: Mutex<Option<ReloadReport>>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Daemon {
+    /// Opens everything, in the order in which it can still fail without a trace: configuration,
+    /// kernel, plugins and entries, audit log, and last the sockets.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left half-started.
+    pub async fn start(config: Config, compiler: CompilerCommand) -> Result<Self, StartError> {
+        let kernel = Kernel::probe()?.allow_legacy(config.allow_legacy_kernel);
+        if !kernel.may_serve() {
+            return Err(StartError::Kernel { tier: kernel.tier() });
+        }
+        let state = &config.layout.state;
+        private_dir(state)?;
+        let owner = rustix::process::geteuid().as_raw();
+        load::write_example(&config, owner).map_err(|source| StartError::State {
+            path: config.layout.entries.clone(),
+            source,
+        })?;
+        let engine = Engine::new(EngineConfig::new(state.join("compiled"), compiler))?;
+        let generation = load::load(&config, &engine, 1).await?;
+        let public = Listener::bind(&config.public, PUBLIC_DIR)?;
+        let admin = Listener::bind(&config.admin, ADMIN_DIR)?;
+        let audit = Audit::open(audit_config(&config))?;
+        let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
+        decider.install(generation);
+        let core = Core {
+            layout: config.layout.clone(),
+            config,
+            engine,
+            gateway: Arc::new(Gateway::new(decider)),
+            number: AtomicU64::new(1),
+            last_reload: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+        };
+        Ok(Self { core: Arc::new(core), public, admin })
+    }
+
+    /// Where the public socket is.
+    #[must_use]
+    pub fn public_socket(&self) -> &std::path::Path {
+        self.public.path()
+    }
+
+    /// Where the admin socket is.
+    #[must_use]
+    pub fn admin_socket(&self) -> &std::path::Path {
+        self.admin.path()
+    }
+
+    /// What may be asked of it while it serves.
+    #[must_use]
+    pub fn control(&self) -> Arc<dyn Control> {
+        Arc::clone(&self.core) as Arc<dyn Control>
+    }
+
+    /// Serves until `stop` says so, then lets what is under way end.
+    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+        let Self { core, public, admin } = self;
+        let admin_api = Arc::new(Admin::new(Arc::clone(core.gateway.decider()), Arc::clone(&core) as Arc<dyn Control>));
+        let kernel = core.gateway.decider().kernel().clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = stop.changed() => break,
+                accepted = public.accept() => {
+                    let Some(stream) = accepted_or_pause(accepted).await else { continue };
+                    connections.spawn(connection::serve(Arc::clone(&core.gateway), stream));
+                }
+                accepted = admin.accept() => {
+                    let Some(stream) = accepted_or_pause(accepted).await else { continue };
+                    connections.spawn(admin_connection::serve(
+                        Arc::clone(&admin_api), core.config.access.clone(), kernel.clone(), stream));
+                }
+                // Ended connections are forgotten as they end.
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            }
+        }
+        core.gateway.drain();
+        drop((public, admin));
+        tracing::info!(open = connections.len(), "Draining");
+        let all = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, all).await.is_err() {
+            tracing::info!("Connections that stayed open were closed");
+        }
+        match core.gateway.decider().audit().close() {
+            Ok(head) => tracing::info!(audit.head = %head, "Stopped"),
+            Err(error) => tracing::error!(error = %error, "The audit log was not closed"),
+        }
+    }
+}
+
+/// A connection; none if `accept` failed, after a pause if trying at once would fail again.
+async fn accepted_or_pause(accepted: std::io::Result<UnixStream>) -> Option<UnixStream> {
+    match accepted {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            tracing::warn!(error = %error, "Accept failed");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+impl Core {
+    async fn reload(&self) -> ReloadReport {
+        // One at a time; whoever asks meanwhile waits and then loads what is there by then.
+        let _turn = self.reloading.lock().await;
+        let number = self.number.load(Ordering::Relaxed) + 1;
+        let loaded = match Config::read(&self.layout) {
+            Ok(config) => load::load(&config, &self.engine, number).await,
+            Err(config) => Err(LoadErrors { config, ..LoadErrors::default() }),
+        };
+        let report = match loaded {
+            Ok(generation) => {
+                let report = ReloadReport::took_effect(&generation);
+                self.number.store(number, Ordering::Relaxed);
+                self.gateway.decider().install(generation);
+                tracing::info!(policy.revision = %report.policy_revision, generation = number, "Reloaded");
+                report
+            }
+            Err(errors) => {
+                tracing::error!(errors = %errors, "Reload failed; what was loaded before stays");
+                let current = self.gateway.decider().generation();
+                ReloadReport::failed(current.as_deref(), errors.lines())
+            }
+        };
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+        report
+    }
+}
+
+impl Control for Core {
+    fn reload(&self) -> Pin<Box<dyn Future<Output = ReloadReport> + Send + '_>> {
+        Box::pin(self.reload())
+    }
+
+    fn last_reload(&self) -> Option<ReloadReport> {
+        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_serving(&self) -> bool {
+        self.gateway.is_ready()
+    }
+
+    fn about(&self) -> About {
+        About {
+            trust_domain: self.config.trust_domain.to_string(),
+            node: self.config.node.to_string(),
+            labels: self.config.labels.clone(),
+            public_socket: self.config.public.path.clone(),
+            admin_socket: self.config.admin.path.clone(),
+            audit_dir: audit_config(&self.config).dir,
+            entries: self.config.layout.entries.clone(),
+        }
+    }
+}
+
+fn private_dir(path: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::State { path: path.to_path_buf(), source })
+}
+
+fn audit_config(config: &Config) -> AuditConfig {
+    let max_file_bytes = config.audit.max_file_bytes;
+    let max_files = usize::try_from(config.audit.max_files).unwrap_or(usize::MAX);
+    AuditConfig {
+        max_file_bytes,
+        max_files,
+        max_total_bytes: max_file_bytes.saturating_mul(u64::from(config.audit.max_files)),
+        ..AuditConfig::new(config.layout.state.join("audit"))
+    }
+}
+
+fn decider_config(config: &Config, kernel: Kernel, audit: Audit) -> DeciderConfig {
+    let limits = &config.limits;
+    DeciderConfig {
+        node: config.node.clone(),
+        deadline: limits.decision_timeout,
+        reader: Arc::new(FactReader::new(&kernel, ReadSettings::default())),
+        kernel,
+        admission: Admission::new(AdmissionLimits {
+            connections_per_bucket: limits.connections_per_bucket,
+            connections_total: limits.connections_total,
+            watches_per_bucket: WATCHES_PER_BUCKET,
+            per_second: limits.requests_per_second,
+            burst: limits.request_burst,
+        }),
+        audit,
+        ring: Ring::new(limits.ring_bytes),
+    }
+}

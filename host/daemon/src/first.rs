@@ -1,0 +1,96 @@
+//! The first request of a connection, read with our own deadlines and limits.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::{io::AsyncReadExt, net::UnixStream, time::timeout};
+use witgate_protocol::{Line, Problem, Protocol, Reason, detect, limits};
+
+/// What a connection opens with.
+#[derive(Debug)]
+pub(crate) enum First {
+    /// A whole HTTP head, and what came with it.
+    Http(Bytes),
+    /// A line.
+    Line(Line),
+}
+
+/// Why there is no first request.
+#[derive(Debug)]
+pub(crate) enum NoFirst {
+    /// The other end closed without a byte, or the connection broke: nobody to answer.
+    Closed,
+    /// It said something that gets one answer, in the protocol that it spoke.
+    Wrong(Protocol, Problem),
+}
+
+/// The end of an HTTP head.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+/// How an HTTP/2 connection begins (RFC 9113 §3.4); it is not served yet.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0";
+
+/// Reads until the first request is complete.
+pub(crate) async fn read(stream: &mut UnixStream) -> Result<First, NoFirst> {
+    let mut buffer = BytesMut::with_capacity(1024);
+    read_some(stream, &mut buffer, Protocol::Unknown, limits::FIRST_BYTE_DEADLINE).await?;
+    let first = buffer.first().copied().unwrap_or_default();
+    match detect(first) {
+        Protocol::Http => read_head(stream, buffer).await.map(First::Http),
+        Protocol::Line => read_line(stream, buffer).await.map(First::Line),
+        Protocol::Unknown => Err(NoFirst::Wrong(Protocol::Unknown, Problem::unknown_protocol(first))),
+    }
+}
+
+async fn read_head(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Bytes, NoFirst> {
+    let wrong = |problem| NoFirst::Wrong(Protocol::Http, problem);
+    let by = tokio::time::Instant::now() + limits::REQUEST_DEADLINE;
+    loop {
+        if buffer.starts_with(HTTP2) {
+            let detail = "HTTP/2 is not served yet; use HTTP/1.1 or the line protocol.".to_owned();
+            return Err(wrong(Problem { detail, ..Problem::new(Reason::BadRequest) }));
+        }
+        if buffer.windows(HEAD_END.len()).any(|window| window == HEAD_END) {
+            return Ok(buffer.freeze());
+        }
+        if buffer.len() >= limits::MAX_HEAD {
+            return Err(wrong(Problem::new(Reason::TooLarge)));
+        }
+        let left = by.saturating_duration_since(tokio::time::Instant::now());
+        read_some(stream, &mut buffer, Protocol::Http, left).await?;
+    }
+}
+
+async fn read_line(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Line, NoFirst> {
+    let wrong = |problem| NoFirst::Wrong(Protocol::Line, problem);
+    let by = tokio::time::Instant::now() + limits::LINE_DEADLINE;
+    loop {
+        match Line::parse(&buffer) {
+            Ok(Some(line)) => return Ok(line),
+            Ok(None) => {}
+            Err(error) => return Err(wrong(Problem::from(&error))),
+        }
+        let left = by.saturating_duration_since(tokio::time::Instant::now());
+        read_some(stream, &mut buffer, Protocol::Line, left).await?;
+    }
+}
+
+/// Reads at least one byte more.
+async fn read_some(
+    stream: &mut UnixStream,
+    buffer: &mut BytesMut,
+    protocol: Protocol,
+    within: Duration,
+) -> Result<(), NoFirst> {
+    match timeout(within, stream.read_buf(buffer)).await {
+        Err(_) => Err(NoFirst::Wrong(protocol, Problem::new(Reason::Timeout))),
+        Ok(Ok(0)) if buffer.is_empty() => Err(NoFirst::Closed),
+        Ok(Ok(0)) => Err(NoFirst::Wrong(protocol, truncated())),
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(NoFirst::Closed),
+    }
+}
+
+fn truncated() -> Problem {
+    let detail = "The request ended before it was complete.".to_owned();
+    Problem { detail, ..Problem::new(Reason::BadRequest) }
+}

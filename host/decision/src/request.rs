@@ -1,0 +1,281 @@
+//! One request: admit → facts → attest → evaluate → draft → audit → confirm → answer → publish.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use witgate_attestor::Attestation;
+use witgate_identity::NodeName;
+use witgate_peer::{Bound, Bucket, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject};
+use witgate_policy::Policy;
+use witgate_protocol::{Dialect, Problem, Reason, You};
+
+use crate::{
+    Admission, Generation, Metrics, Ring, Shed, Watch,
+    answer::{Answer, Grant, Refusal, Told},
+    audit::{Audit, AuditError},
+    draft::{self, Draft, Request},
+    why::Why,
+    you,
+};
+
+/// What a [`Decider`] is made of.
+#[derive(Debug)]
+pub struct DeciderConfig {
+    /// This machine, in decision ids.
+    pub node: NodeName,
+    /// Request to answer.
+    pub deadline: Duration,
+    /// What can be done to know a process.
+    pub kernel: Kernel,
+    /// Reads facts.
+    pub reader: Arc<FactReader>,
+    /// Who may ask.
+    pub admission: Admission,
+    /// Where decisions are written before they are answered.
+    pub audit: Audit,
+    /// Where the most recent ones are kept.
+    pub ring: Ring,
+}
+
+/// A process that connected, and whose limits it counts against.
+#[derive(Debug)]
+pub struct Caller {
+    /// The process.
+    pub subject: Subject<Connected>,
+    /// Its bucket.
+    pub bucket: Bucket,
+}
+
+/// Decides. One per daemon.
+#[derive(Debug)]
+pub struct Decider {
+    config: DeciderConfig,
+    metrics: Metrics,
+    generation: ArcSwapOption<Generation>,
+    reloads: tokio::sync::watch::Sender<u64>,
+}
+
+impl Decider {
+    /// A decider without plugins and entries: it is not ready until [`Self::install`].
+    #[must_use]
+    pub fn new(config: DeciderConfig) -> Self {
+        Self {
+            config,
+            metrics: Metrics::default(),
+            generation: ArcSwapOption::empty(),
+            reloads: tokio::sync::watch::Sender::new(0),
+        }
+    }
+
+    /// Puts a generation into effect: one pointer is swapped; requests under way keep the old one.
+    pub fn install(&self, generation: Generation) {
+        let number = generation.number;
+        self.generation.store(Some(Arc::new(generation)));
+        self.reloads.send_replace(number);
+    }
+
+    /// The generation in effect.
+    #[must_use]
+    pub fn generation(&self) -> Option<Arc<Generation>> {
+        self.generation.load_full()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The recent decisions.
+    #[must_use]
+    pub const fn ring(&self) -> &Ring {
+        &self.config.ring
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.config.audit
+    }
+
+    /// Who may come in.
+    #[must_use]
+    pub const fn admission(&self) -> &Admission {
+        &self.config.admission
+    }
+
+    /// What can be done to know a process.
+    #[must_use]
+    pub const fn kernel(&self) -> &Kernel {
+        &self.config.kernel
+    }
+
+    pub(crate) const fn node(&self) -> &NodeName {
+        &self.config.node
+    }
+
+    /// Reads facts; shared, because its caches are.
+    #[must_use]
+    pub const fn reader(&self) -> &Arc<FactReader> {
+        &self.config.reader
+    }
+
+    /// Answers `attest`.
+    pub async fn attest(&self, caller: &Caller, dialect: Dialect) -> Answer {
+        self.attest_keeping_facts(caller, dialect).await.0
+    }
+
+    /// As [`Self::attest`], with the facts that the answer rests on, for a stream to look at later.
+    pub(crate) async fn attest_keeping_facts(
+        &self,
+        caller: &Caller,
+        dialect: Dialect,
+    ) -> (Answer, Option<Arc<ProcessFacts>>) {
+        let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
+        let mut kept = None;
+        let answer = match self.decide(caller, &request, &mut kept).await {
+            Ok(grant) => Answer::Granted(grant),
+            Err(problem) => Answer::Refused(Refusal::new(problem)),
+        };
+        (answer, kept)
+    }
+
+    /// Answers `whoami`: what the kernel says, without plugins and entries, and unrecorded.
+    pub async fn whoami(&self, caller: &Caller) -> Answer {
+        match self.tell(caller).await {
+            Ok(told) => Answer::Told(told),
+            Err(problem) => Answer::Refused(Refusal::new(problem)),
+        }
+    }
+
+    /// Answers `watch`.
+    #[must_use]
+    pub fn watch(self: &Arc<Self>, caller: Arc<Caller>, dialect: Dialect) -> Watch {
+        Watch::new(Arc::clone(self), caller, dialect, self.reloads.subscribe())
+    }
+
+    async fn tell(&self, caller: &Caller) -> Result<Told, Problem> {
+        let subject = &caller.subject;
+        let you = || You::new(subject.pid().as_u32(), subject.uid());
+        let refuse = |error: PeerError| Problem::new(draft::reason_of(&error)).about(you());
+        self.admit(caller).map_err(|shed| {
+            Problem::new(Reason::RateLimited).about(you()).retry_after(shed.retry_after_seconds())
+        })?;
+        let facts = subject.collect(you::whoami_facts(), &self.config.reader).await.map_err(refuse)?;
+        let told = subject.bind(facts).map(|facts| you::whoami(subject, &facts));
+        subject.confirm(told).map(Told::seal).map_err(refuse)
+    }
+
+    async fn decide(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        kept: &mut Option<Arc<ProcessFacts>>,
+    ) -> Result<Grant, Problem> {
+        let subject = &caller.subject;
+        let generation = self.generation();
+        let generation = generation.as_deref();
+        self.admit(caller).map_err(|shed| self.refuse_shed(request, generation, shed))?;
+        let Some(generation) = generation else {
+            return Err(draft::problem(&request.refused(None, Reason::NotReady, String::new())));
+        };
+        let wanted = generation.plan.facts().union(you::facts());
+        let facts = subject
+            .collect(wanted, &self.config.reader)
+            .await
+            .map_err(|error| self.refuse_peer(request, generation, &error))?;
+        *kept = Some(Arc::clone(&facts));
+        let attested = subject.bind(facts).map_async(|facts| self.run(generation, facts)).await;
+        let draft = attested
+            .map(|(facts, said)| Draft::new(request, generation, subject, &facts, said));
+        self.record(draft.for_audit())?;
+        self.confirm(subject, draft, &generation.policy)
+    }
+
+    fn admit(&self, caller: &Caller) -> Result<(), Shed> {
+        self.config.admission.request(&caller.bucket).inspect_err(|_| self.metrics.shed("request"))
+    }
+
+    async fn run(
+        &self,
+        generation: &Generation,
+        facts: Arc<ProcessFacts>,
+    ) -> (Arc<ProcessFacts>, Vec<Attestation>) {
+        let deadline = self.deadline();
+        let source = Arc::clone(&facts) as Arc<dyn witgate_facts::FactSource>;
+        let attestations = generation.catalogue.attest(&generation.plan, source, deadline).await;
+        (facts, attestations)
+    }
+
+    pub(crate) fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.config.deadline
+    }
+
+    /// Written before the answer; a grant that cannot be written is not given.
+    fn record(&self, draft: &Draft) -> Result<(), Problem> {
+        let why = draft.why();
+        match self.append(why) {
+            Err(error) if draft.grants() => {
+                tracing::error!(error = %error, "No room in the audit log, so no identity");
+                let problem = Problem::new(Reason::Unavailable).decided(why.id.clone());
+                Err(problem.about(why.you.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append(&self, why: &Why) -> Result<(), AuditError> {
+        let cause = why.reason.map_or("", Reason::as_str);
+        self.config.audit.append(draft::class(why), why.you.uid, cause, why).map(drop)
+    }
+
+    /// The last look, the answer, and the memory of it.
+    fn confirm(
+        &self,
+        subject: &Subject<Connected>,
+        draft: Bound<Draft>,
+        policy: &Arc<Policy>,
+    ) -> Result<Grant, Problem> {
+        let why = Arc::clone(draft.for_audit().why());
+        match subject.confirm(draft.map(Draft::into_answer)) {
+            Ok(confirmed) => {
+                self.publish(why, Some(policy));
+                confirmed.transpose().map(Grant::seal)
+            }
+            Err(error) => {
+                let withheld = draft::withheld(&why, &error);
+                let problem = draft::problem(&withheld);
+                self.remember(withheld, Some(policy));
+                Err(problem)
+            }
+        }
+    }
+
+    fn refuse_shed(&self, request: &Request, generation: Option<&Generation>, shed: Shed) -> Problem {
+        let (why, problem) = request.shed(generation, shed);
+        self.remember(why, generation.map(|generation| &generation.policy));
+        problem
+    }
+
+    fn refuse_peer(&self, request: &Request, generation: &Generation, error: &PeerError) -> Problem {
+        let why = request.refused(Some(generation), draft::reason_of(error), error.to_string());
+        let problem = draft::problem(&why);
+        self.remember(why, Some(&generation.policy));
+        problem
+    }
+
+    /// Records and publishes a refusal. Nothing is given, so a full log cannot make it worse.
+    fn remember(&self, why: Why, policy: Option<&Arc<Policy>>) {
+        let why = Arc::new(why);
+        if let Err(error) = self.append(&why) {
+            tracing::debug!(error = %error, "A refusal was not recorded");
+        }
+        self.publish(why, policy);
+    }
+
+    fn publish(&self, why: Arc<Why>, policy: Option<&Arc<Policy>>) {
+        self.metrics.decided(&why);
+        let bytes = why.weight();
+        self.config.ring.push(why, policy.map(Arc::downgrade).unwrap_or_default(), bytes);
+    }
+}

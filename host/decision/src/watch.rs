@@ -1,0 +1,151 @@
+//! A stream of decisions: one now, and one whenever something changes.
+
+use std::sync::Arc;
+
+use witgate_peer::ProcessFacts;
+use witgate_protocol::{Cause, Dialect, Outcome, Reason, WatchEvent, limits::WATCH_RECHECK};
+
+use crate::{Caller, Decider, answer::Reply};
+
+/// What a process learns about itself over time. Every event is a decision of its own: attested,
+/// recorded and confirmed.
+#[derive(Debug)]
+pub struct Watch {
+    decider: Arc<Decider>,
+    caller: Arc<Caller>,
+    dialect: Dialect,
+    reloads: tokio::sync::watch::Receiver<u64>,
+    facts: Option<Arc<ProcessFacts>>,
+    last: Option<Outcome>,
+    ended: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        decider: Arc<Decider>,
+        caller: Arc<Caller>,
+        dialect: Dialect,
+        reloads: tokio::sync::watch::Receiver<u64>,
+    ) -> Self {
+        Self { decider, caller, dialect, reloads, facts: None, last: None, ended: false }
+    }
+
+    /// The next event; none after the one that ends the stream.
+    pub async fn next(&mut self) -> Option<WatchEvent> {
+        if self.ended {
+            return None;
+        }
+        if self.last.is_none() {
+            let outcome = self.decide().await;
+            return Some(self.first(outcome));
+        }
+        loop {
+            let cause = tokio::select! {
+                () = self.caller.subject.exited() => return Some(self.end(Reason::SubjectChanged)),
+                changed = self.reloads.changed() => match changed {
+                    Ok(()) => Cause::Reload,
+                    Err(_) => return Some(self.end(Reason::NotReady)),
+                },
+                () = tokio::time::sleep(WATCH_RECHECK) => Cause::Renewal,
+            };
+            // Nothing is decided again as long as the process is what it was and its answer holds.
+            if cause == Cause::Renewal && !self.must_renew() {
+                if self.is_as_it_was() {
+                    continue;
+                }
+                return Some(self.end(Reason::SubjectChanged));
+            }
+            let outcome = self.decide().await;
+            if let Some(event) = self.event(cause, outcome) {
+                return Some(event);
+            }
+        }
+    }
+
+    async fn decide(&mut self) -> Outcome {
+        let (answer, facts) = self.decider.attest_keeping_facts(&self.caller, self.dialect).await;
+        self.facts = facts;
+        match answer.send() {
+            Reply::Attest(outcome) => outcome,
+            Reply::Whoami(_) => Outcome::Refuse(witgate_protocol::Problem::new(Reason::Internal)),
+        }
+    }
+
+    fn first(&mut self, outcome: Outcome) -> WatchEvent {
+        let event = WatchEvent::decision(outcome.clone());
+        self.remember(outcome);
+        event
+    }
+
+    fn event(&mut self, cause: Cause, outcome: Outcome) -> Option<WatchEvent> {
+        if let Outcome::Refuse(problem) = &outcome
+            && is_about_the_subject(problem.reason)
+        {
+            return Some(self.end(Reason::SubjectChanged));
+        }
+        let changed = self.last.as_ref().is_none_or(|last| differs(last, &outcome));
+        let renewed = cause == Cause::Renewal && matches!(outcome, Outcome::Allow(_));
+        (changed || renewed).then(|| {
+            self.remember(outcome.clone());
+            WatchEvent::changed(cause, outcome)
+        })
+    }
+
+    fn remember(&mut self, outcome: Outcome) {
+        if let Outcome::Refuse(problem) = &outcome {
+            self.ended = is_about_the_subject(problem.reason);
+        }
+        self.last = Some(outcome);
+    }
+
+    fn end(&mut self, reason: Reason) -> WatchEvent {
+        self.ended = true;
+        let you = match self.last.take() {
+            Some(Outcome::Allow(answer)) => Some(answer.you),
+            Some(Outcome::Refuse(problem)) => problem.you,
+            None => None,
+        };
+        WatchEvent::ended(reason, you)
+    }
+
+    fn is_as_it_was(&self) -> bool {
+        self.facts.as_ref().is_none_or(|facts| self.caller.subject.still_as(facts).is_ok())
+    }
+
+    /// Whether less than half of an identity's time is left, or there was no answer to hold on to.
+    fn must_renew(&self) -> bool {
+        match &self.last {
+            Some(Outcome::Allow(answer)) => answer.identities.iter().any(|identity| {
+                let left = identity.expires_at.as_second() - crate::time::now().as_second();
+                u64::try_from(left).unwrap_or_default() < identity.ttl_seconds / 2
+            }),
+            Some(Outcome::Refuse(problem)) => problem.reason.http_status() == 503,
+            None => true,
+        }
+    }
+}
+
+/// Reasons after which no later decision about the same connection can be another.
+const fn is_about_the_subject(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PeerExited
+            | Reason::PeerUnknown
+            | Reason::CredentialsChanged
+            | Reason::SubjectChanged
+            | Reason::Unattestable
+            | Reason::SenderDiffers
+    )
+}
+
+/// Whether a workload would do anything differently.
+fn differs(last: &Outcome, now: &Outcome) -> bool {
+    match (last, now) {
+        (Outcome::Allow(last), Outcome::Allow(now)) => {
+            !last.identities.iter().map(|identity| &identity.id).eq(now.identities.iter().map(|i| &i.id))
+                || last.policy_revision != now.policy_revision
+        }
+        (Outcome::Refuse(last), Outcome::Refuse(now)) => last.reason != now.reason,
+        _ => true,
+    }
+}

@@ -1,0 +1,272 @@
+//! The facts about one process, each read at most once.
+
+mod ancestry;
+mod cmdline;
+mod digest;
+mod executable;
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use witgate_facts::{
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, ExecutableInfo, FactError, FactFuture,
+    FactName, FactResult, FactSet, FactSource, Names, Namespace, Privileges,
+};
+use witgate_identity::Assurance;
+
+pub(crate) use self::digest::Digests;
+use self::executable::Executable;
+use crate::{
+    cgroups,
+    error::{PeerError, fact_error},
+    limits,
+    parse::{self, Stat},
+    process_directory::ProcessDirectory,
+    reader::FactReader,
+    subject::{Snapshot, Subject},
+};
+
+/// What a process is, in short: for the `you` block of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Its number.
+    pub pid: i32,
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// What it runs, in its own mount namespace, if we may know.
+    pub exe: Option<String>,
+    /// Its path in the cgroup hierarchy that tells most; as claimed, so for people only.
+    pub cgroup: Option<String>,
+}
+
+/// Facts that were collected from a live process.
+///
+/// What the kernel makes was read before this exists; file content, the process's memory and its
+/// parents are read when first asked for, on threads that may hang.
+#[derive(Debug)]
+pub struct ProcessFacts {
+    wanted: FactSet,
+    challenged: bool,
+    summary: Summary,
+    credentials: Credentials,
+    label: FactResult<String>,
+    names: FactResult<Names>,
+    stat: FactResult<Stat>,
+    privileges: FactResult<Privileges>,
+    trusted: FactResult<Vec<CgroupTrust>>,
+    claimed: FactResult<Vec<CgroupClaim>>,
+    namespaces: FactResult<Vec<Namespace>>,
+    executable: FactResult<Executable>,
+    sha256: OnceCell<FactResult<String>>,
+    ancestry: OnceCell<FactResult<Vec<Ancestor>>>,
+    cmdline: OnceCell<FactResult<Vec<Vec<u8>>>>,
+    snapshot: Arc<Snapshot>,
+    directory: Arc<ProcessDirectory>,
+    reader: FactReader,
+}
+
+/// The facts that come from the file `stat`.
+const OF_STAT: [FactName; 3] =
+    [FactName::ProcessComm, FactName::ProcessStartTime, FactName::ProcessState];
+/// The facts that rest upon which file is run.
+const OF_IMAGE: [FactName; 2] = [FactName::ExecutableInfo, FactName::ExecutableSha256];
+
+impl ProcessFacts {
+    pub(crate) async fn collect<S>(
+        subject: &Subject<S>,
+        wanted: FactSet,
+        reader: &FactReader,
+    ) -> Result<(Self, Arc<Snapshot>), PeerError> {
+        let directory = subject.directory();
+        let any = |facts: &[FactName]| facts.iter().any(|fact| wanted.contains(*fact));
+        let when = |fact: FactName| Wish(wanted.contains(fact));
+
+        let cgroup = subject.fresh_cgroup()?;
+        let mount_namespace = subject.attestable()?;
+        let namespaces = when(FactName::NamespacesAll).read(|| reader.0.namespaces.all(directory));
+        let stat = Wish(any(&OF_STAT)).read(|| {
+            let text = directory.read(c"stat", limits::STAT_FILE).map_err(fact_error)?;
+            parse::stat(&text).ok_or_else(malformed)
+        });
+        let privileges = when(FactName::ProcessPrivileges).read(|| {
+            let text = directory.read(c"status", limits::STATUS_FILE).map_err(fact_error)?;
+            parse::privileges(&text).ok_or_else(malformed)
+        });
+        let trusted = when(FactName::CgroupsTrusted)
+            .read(|| Ok(reader.0.hierarchies.trusted(directory.sys(), &cgroup)));
+        let claimed = when(FactName::CgroupsClaimed).read(|| Ok(cgroups::claimed(&cgroup)));
+        let link = directory.link(c"exe");
+        let exe = link.as_deref().ok().map(|link| parse::printable(link, true));
+        let executable = if any(&OF_IMAGE) {
+            Executable::read(subject, reader, link.map_err(fact_error)).await
+        } else {
+            Err(FactError::Unsupported)
+        };
+        subject.ensure_alive()?;
+        let names = if wanted.contains(FactName::ProcessNames) {
+            reader.0.names.of(subject.credentials()).await
+        } else {
+            Err(FactError::Unsupported)
+        };
+
+        let user_namespace = namespaces.iter().flatten().find(|namespace| namespace.kind == "user");
+        let snapshot = Arc::new(Snapshot {
+            mount_namespace,
+            user_namespace: user_namespace.map(|namespace| namespace.inode),
+            image: executable.as_ref().ok().map(|executable| executable.image.clone()),
+            cgroup: Some(cgroup),
+        });
+        let summary = Summary {
+            pid: subject.pid().as_raw(),
+            uid: subject.uid(),
+            gid: subject.gid(),
+            exe,
+            cgroup: snapshot.cgroup.as_deref().and_then(cgroups::summary),
+        };
+        let facts = Self {
+            wanted,
+            challenged: subject.challenged(),
+            summary,
+            credentials: subject.credentials().clone(),
+            label: subject.label().clone(),
+            names,
+            stat,
+            privileges,
+            trusted,
+            claimed,
+            namespaces,
+            executable,
+            sha256: OnceCell::new(),
+            ancestry: OnceCell::new(),
+            cmdline: OnceCell::new(),
+            snapshot: Arc::clone(&snapshot),
+            directory: Arc::clone(directory),
+            reader: reader.clone(),
+        };
+        Ok((facts, snapshot))
+    }
+
+    /// What the process is, in short.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The facts that were asked for.
+    #[must_use]
+    pub const fn wanted(&self) -> FactSet {
+        self.wanted
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn if_wanted<T>(&self, fact: FactName, value: T) -> FactResult<T> {
+        if self.wanted.contains(fact) { Ok(value) } else { Err(FactError::Unsupported) }
+    }
+}
+
+/// Whether a fact is to be read.
+struct Wish(bool);
+
+impl Wish {
+    fn read<T>(self, read: impl FnOnce() -> FactResult<T>) -> FactResult<T> {
+        if self.0 { read() } else { Err(FactError::Unsupported) }
+    }
+}
+
+fn malformed() -> FactError {
+    FactError::Io("not as proc(5) has it".to_owned())
+}
+
+fn borrow<T>(fact: &FactResult<T>) -> FactResult<&T> {
+    fact.as_ref().map_err(Clone::clone)
+}
+
+impl FactSource for ProcessFacts {
+    fn assurance(&self, fact: FactName) -> Assurance {
+        match fact.best_assurance() {
+            // A program may have replaced itself between connect and accept.
+            Assurance::Image if !self.challenged => Assurance::Claimed,
+            best => best,
+        }
+    }
+
+    fn credentials(&self) -> FactResult<&Credentials> {
+        self.if_wanted(FactName::ProcessCredentials, &self.credentials)
+    }
+
+    fn names(&self) -> FactResult<&Names> {
+        borrow(&self.names)
+    }
+
+    fn label(&self) -> FactResult<&str> {
+        self.if_wanted(FactName::ProcessLabel, ())?;
+        borrow(&self.label).map(String::as_str)
+    }
+
+    fn privileges(&self) -> FactResult<&Privileges> {
+        borrow(&self.privileges)
+    }
+
+    fn state(&self) -> FactResult<char> {
+        self.if_wanted(FactName::ProcessState, ())?;
+        borrow(&self.stat).map(|stat| stat.state)
+    }
+
+    fn start_time(&self) -> FactResult<u64> {
+        self.if_wanted(FactName::ProcessStartTime, ())?;
+        borrow(&self.stat).map(|stat| stat.start_time)
+    }
+
+    fn comm(&self) -> FactResult<&[u8]> {
+        self.if_wanted(FactName::ProcessComm, ())?;
+        borrow(&self.stat).map(|stat| stat.comm.as_slice())
+    }
+
+    fn cgroups_trusted(&self) -> FactResult<&[CgroupTrust]> {
+        borrow(&self.trusted).map(Vec::as_slice)
+    }
+
+    fn cgroups_claimed(&self) -> FactResult<&[CgroupClaim]> {
+        borrow(&self.claimed).map(Vec::as_slice)
+    }
+
+    fn namespaces(&self) -> FactResult<&[Namespace]> {
+        borrow(&self.namespaces).map(Vec::as_slice)
+    }
+
+    fn executable(&self) -> FactResult<&ExecutableInfo> {
+        self.if_wanted(FactName::ExecutableInfo, ())?;
+        borrow(&self.executable).map(|executable| &executable.info)
+    }
+
+    fn executable_sha256(&self) -> FactFuture<'_, String> {
+        Box::pin(async {
+            self.if_wanted(FactName::ExecutableSha256, ())?;
+            let executable = borrow(&self.executable)?;
+            let read =
+                || digest::sha256(&self.reader, &self.directory, executable, self.summary.uid);
+            self.sha256.get_or_init(read).await.clone()
+        })
+    }
+
+    fn ancestry(&self) -> FactFuture<'_, Vec<Ancestor>> {
+        Box::pin(async {
+            self.if_wanted(FactName::AncestryParents, ())?;
+            let read = || ancestry::parents(&self.reader, &self.directory, self.summary.uid);
+            self.ancestry.get_or_init(read).await.clone()
+        })
+    }
+
+    fn cmdline(&self) -> FactFuture<'_, Vec<Vec<u8>>> {
+        Box::pin(async {
+            self.if_wanted(FactName::CmdlineArguments, ())?;
+            let read = || cmdline::arguments(&self.reader, &self.directory, self.summary.uid);
+            self.cmdline.get_or_init(read).await.clone()
+        })
+    }
+}

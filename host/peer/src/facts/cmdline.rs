@@ -1,0 +1,38 @@
+use std::sync::Arc;
+
+use witgate_facts::FactResult;
+
+use crate::{error::fact_error, limits, process_directory::ProcessDirectory, reader::FactReader};
+
+/// What the process shows as its arguments. They lie in its own memory, where it may put a page
+/// that never arrives: so on a thread that may hang.
+pub(super) async fn arguments(
+    reader: &FactReader,
+    directory: &Arc<ProcessDirectory>,
+    uid: u32,
+) -> FactResult<Vec<Vec<u8>>> {
+    let directory = Arc::clone(directory);
+    let read = move || directory.read_start(c"cmdline", limits::CMDLINE).map_err(fact_error);
+    let (text, _whole) = reader.0.workers.run(uid, reader.0.settings.deadline, read).await??;
+    Ok(split(&text))
+}
+
+fn split(text: &[u8]) -> Vec<Vec<u8>> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_end_with_zero_bytes() {
+        assert!(split(b"").is_empty());
+        assert_eq!(split(b"sh\0-c\0\0"), [&b"sh"[..], b"-c", b""]);
+        assert_eq!(split(b"cut o"), [b"cut o"]);
+    }
+}

@@ -1,0 +1,201 @@
+//! Digests of program files, kept while the file cannot have changed.
+
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
+use witgate_facts::{FactError, FactResult};
+
+use super::executable::Executable;
+use crate::{
+    error::fact_error,
+    limits,
+    process_directory::ProcessDirectory,
+    reader::{FactReader, ReadSettings},
+    sys::{FileStat, Open, Sys},
+};
+
+/// File systems whose content is what this kernel says it is. Not FUSE, NFS or other network file
+/// systems: there, somebody else answers each read as they like, or not at all.
+const HASHED: &[u64] = &[
+    0x0000_ef53, // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlayfs
+    0x7371_7368, // squashfs
+    0xe0f5_e1e2, // erofs
+    0xf2f5_2010, // f2fs
+    0x2fc1_2fc1, // zfs
+    0xca45_1a4e, // bcachefs
+];
+
+/// Bytes hashed between two looks at the clock.
+const CHUNK: usize = 256 * 1024;
+
+/// The type bits of a mode, and those of a regular file.
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
+/// A file as it was when it was hashed: any write changes its ctime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Version {
+    device: u64,
+    inode: u64,
+    size: u64,
+    changed: (i64, u32),
+}
+
+impl Version {
+    const fn of(stat: &FileStat) -> Self {
+        Self { device: stat.device, inode: stat.inode, size: stat.size, changed: stat.changed }
+    }
+
+    /// Left alone for so long that a later write would show: a clock that stamps files may stand
+    /// still for a tick.
+    fn settled(&self) -> bool {
+        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return false };
+        let changed = u64::try_from(self.changed.0).unwrap_or(u64::MAX);
+        changed.checked_add(limits::SETTLED.as_secs()).is_some_and(|ready| ready < now.as_secs())
+    }
+}
+
+/// The digests that are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Digests(Mutex<HashMap<Version, Arc<str>>>);
+
+impl Digests {
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Version, Arc<str>>> {
+        // Only whole values are ever put in.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, version: &Version) -> Option<String> {
+        self.map().get(version).map(ToString::to_string)
+    }
+
+    fn put(&self, version: Version, digest: &str) {
+        let mut map = self.map();
+        if map.len() >= limits::CACHED_DIGESTS {
+            // Rare enough that whose digest is computed again does not matter.
+            map.clear();
+        }
+        map.insert(version, digest.into());
+    }
+}
+
+/// The digest of what the process runs: at once if it is kept, else from a thread that may hang.
+pub(super) async fn sha256(
+    reader: &FactReader,
+    directory: &Arc<ProcessDirectory>,
+    executable: &Executable,
+    uid: u32,
+) -> FactResult<String> {
+    let settings = &reader.0.settings;
+    let stat = executable.stat;
+    if let Some(digest) = reader.0.digests.get(&Version::of(&stat)) {
+        return Ok(digest);
+    }
+    check_size(&stat, settings)?;
+    let deadline = Instant::now() + settings.deadline;
+    let (reader_of_job, directory) = (reader.clone(), Arc::clone(directory));
+    let job = move || {
+        let settled = Version::of(&stat).settled();
+        let digest = hash(&directory, &stat, &reader_of_job.0.settings, deadline)?;
+        if settled {
+            reader_of_job.0.digests.put(Version::of(&stat), &digest);
+        }
+        Ok(digest)
+    };
+    reader.0.workers.run(uid, settings.deadline, job).await?
+}
+
+fn check_size(stat: &FileStat, settings: &ReadSettings) -> FactResult<()> {
+    if stat.mode & TYPE != REGULAR {
+        return Err(FactError::Unsupported);
+    }
+    // By length, for a sparse file takes as long as a full one; and by blocks, for a file may have
+    // some allocated beyond its end.
+    if stat.size > settings.hashed_file || stat.blocks.saturating_mul(512) > settings.hashed_file {
+        return Err(FactError::TooLarge);
+    }
+    Ok(())
+}
+
+/// On a thread that may hang.
+fn hash(
+    directory: &ProcessDirectory,
+    expected: &FileStat,
+    settings: &ReadSettings,
+    deadline: Instant,
+) -> FactResult<String> {
+    let sys = directory.sys();
+    let file = open_hashable(directory, sys)?;
+    let before = sys.stat_at(file.as_fd(), c"").map_err(fact_error)?;
+    unchanged(expected, &before)?;
+    let digest = hash_content(sys, &file, settings.hashed_file, deadline)?;
+    let after = sys.stat_at(file.as_fd(), c"").map_err(fact_error)?;
+    unchanged(expected, &after)?;
+    Ok(digest)
+}
+
+/// Named first, so that nothing is asked of a file system that is not on the list.
+fn open_hashable(directory: &ProcessDirectory, sys: &dyn Sys) -> FactResult<OwnedFd> {
+    let named = sys.open_at(directory.as_fd(), c"exe", Open::Name).map_err(fact_error)?;
+    allowed(sys, &named)?;
+    let file = sys.open_at(directory.as_fd(), c"exe", Open::Read).map_err(fact_error)?;
+    // The process may have begun another program in between.
+    allowed(sys, &file)?;
+    Ok(file)
+}
+
+fn allowed(sys: &dyn Sys, file: &OwnedFd) -> FactResult<()> {
+    let magic = sys.file_system(file.as_fd()).map_err(fact_error)?;
+    if HASHED.contains(&magic) { Ok(()) } else { Err(FactError::Unsupported) }
+}
+
+fn unchanged(expected: &FileStat, now: &FileStat) -> FactResult<()> {
+    if Version::of(expected) == Version::of(now) {
+        return Ok(());
+    }
+    Err(FactError::Io("the executable changed while it was read".to_owned()))
+}
+
+fn hash_content(
+    sys: &dyn Sys,
+    file: &OwnedFd,
+    limit: u64,
+    deadline: Instant,
+) -> FactResult<String> {
+    use std::fmt::Write as _;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut length = 0_u64;
+    loop {
+        if Instant::now() > deadline {
+            return Err(FactError::Io("not hashed within the deadline".to_owned()));
+        }
+        let bytes = match sys.read(file.as_fd(), &mut chunk) {
+            Ok(0) => break,
+            Ok(bytes) => chunk.get(..bytes).unwrap_or_default(),
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(fact_error(errno)),
+        };
+        length += bytes.len() as u64;
+        if length > limit {
+            return Err(FactError::TooLarge);
+        }
+        hasher.update(bytes);
+    }
+    let mut digest = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        let _ = write!(digest, "{byte:02x}");
+    }
+    Ok(digest)
+}

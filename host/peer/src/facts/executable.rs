@@ -1,0 +1,92 @@
+//! The program file. What a link says and what it leads to are two things, and neither is proof:
+//! see `executable.wit`.
+
+use std::{
+    ffi::CString,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
+
+use rustix::io::Errno;
+use witgate_facts::{ExecutableInfo, FactResult};
+
+use crate::{
+    error::fact_error,
+    parse,
+    process_directory::ProcessDirectory,
+    reader::FactReader,
+    subject::{Image, Subject},
+    sys::FileStat,
+};
+
+/// What the kernel puts behind the path of a file that has no name any more. Files may be *called*
+/// so, too; the number of names tells.
+const DELETED: &[u8] = b" (deleted)";
+
+/// The file that a process runs, as of one look.
+#[derive(Debug, Clone)]
+pub(super) struct Executable {
+    pub(super) info: ExecutableInfo,
+    pub(super) stat: FileStat,
+    pub(super) image: Image,
+}
+
+impl Executable {
+    /// `link` was read before; between that and the look at the file the process may have begun
+    /// another program, so both are compared again at the end.
+    pub(super) async fn read<S>(
+        subject: &Subject<S>,
+        reader: &FactReader,
+        link: FactResult<Vec<u8>>,
+    ) -> FactResult<Self> {
+        let link = link?;
+        let stat = subject.directory().stat(c"exe").map_err(fact_error)?;
+        let deleted = stat.links == 0;
+        let path = if deleted { link.strip_suffix(DELETED).unwrap_or(&link) } else { &link };
+        let same_on_host =
+            !deleted && same_on_host(subject.directory(), subject.uid(), reader, path, &stat).await;
+        let info = ExecutableInfo {
+            path: parse::printable(path, true),
+            device: stat.device,
+            inode: stat.inode,
+            size: stat.size,
+            deleted,
+            same_on_host,
+        };
+        let image = Image { device: stat.device, inode: stat.inode, link };
+        Ok(Self { info, stat, image })
+    }
+}
+
+/// Whether the path leads to the same file in our mount namespace.
+///
+/// The mount namespaces themselves are not compared: a hardened service has one of its own and runs
+/// the same file, and a different file has another device or inode.
+async fn same_on_host(
+    directory: &Arc<ProcessDirectory>,
+    uid: u32,
+    reader: &FactReader,
+    path: &[u8],
+    stat: &FileStat,
+) -> bool {
+    let Ok(path) = CString::new(path) else { return false };
+    if !path.to_bytes().starts_with(b"/") {
+        return false;
+    }
+    let leads_there = |file: &OwnedFd, directory: &ProcessDirectory| {
+        let found = directory.sys().stat_at(file.as_fd(), c"");
+        found.is_ok_and(|found| (found.device, found.inode) == (stat.device, stat.inode))
+    };
+    match directory.sys().open_cached(&path) {
+        Ok(file) => leads_there(&file, directory),
+        // Some step of the path must be asked of a file system, which may hang. (EINVAL: a kernel
+        // without this flag, before 5.12.)
+        Err(Errno::AGAIN | Errno::INVAL) => {
+            let named = Arc::clone(directory);
+            let open = move || named.sys().open_named(&path).ok();
+            let file = reader.0.workers.run(uid, reader.0.settings.deadline, open).await;
+            file.ok().flatten().is_some_and(|file| leads_there(&file, directory))
+        }
+        Err(_) => false,
+    }
+}

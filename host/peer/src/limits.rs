@@ -1,0 +1,72 @@
+//! How much of anything is read on behalf of one peer. No configuration switches one off.
+
+use std::time::Duration;
+
+/// Supplementary groups: the kernel's own limit (`NGROUPS_MAX`).
+pub const GROUPS: usize = 65_536;
+
+/// Room for groups in the first try, enough for nearly everybody.
+pub(crate) const GROUPS_FIRST_TRY: usize = 64;
+
+/// Groups whose names are looked up: each may be a round trip to a directory server.
+pub const NAMED_GROUPS: usize = 1_024;
+
+/// Bytes of an LSM label: SELinux contexts of services have about 60.
+pub(crate) const LABEL: usize = 1_024;
+
+/// Bytes of `/proc/<pid>/cgroup`: a path has at most 4096, and there are at most about 16
+/// hierarchies, all of which but one or two are short in life.
+pub const CGROUP_FILE: usize = 32 * 1024;
+
+/// Bytes of `/proc/<pid>/stat`: 52 numbers.
+pub(crate) const STAT_FILE: usize = 2 * 1024;
+
+/// Bytes of `/proc/<pid>/status`, whose long line is the groups.
+pub const STATUS_FILE: usize = 1024 * 1024;
+
+/// Bytes of a link below `/proc/<pid>` (`PATH_MAX`, and the suffix of a deleted file).
+pub(crate) const LINK: usize = 4096 + 16;
+
+/// Bytes of the command line, as WIT `cmdline` says; the rest is cut off.
+pub const CMDLINE: usize = 4096;
+
+/// Parents, as WIT `ancestry` says.
+pub const ANCESTORS: usize = 16;
+
+/// Directories of a cgroup path whose owners are looked at.
+pub const CGROUP_DEPTH: usize = 64;
+
+/// Bytes of an executable that is hashed, by length and by allocated blocks: large enough for a
+/// browser, small enough for a second of one core.
+pub const HASHED_FILE: u64 = 256 * 1024 * 1024;
+
+/// Digests kept: about 200 bytes each.
+pub const CACHED_DIGESTS: usize = 4_096;
+
+/// User and group names kept.
+pub const CACHED_NAMES: usize = 8_192;
+
+/// How long a name is good for; a renamed account is rare, a lookup may cross the network.
+pub const NAME_AGE: Duration = Duration::from_secs(60);
+
+/// How long a file must have been left alone before its digest is kept: longer than the coarsest
+/// clock a file system stamps with.
+pub const SETTLED: Duration = Duration::from_secs(2);
+
+/// Threads that may hang on file content or memory of workloads.
+pub const EXPENDABLE_THREADS: usize = 16;
+
+/// How many of them one uid may keep busy.
+pub const EXPENDABLE_THREADS_PER_UID: usize = 4;
+
+/// Threads for the user database.
+pub(crate) const NAME_THREADS: usize = 2;
+
+/// Jobs that may wait for a thread.
+pub(crate) const WAITING_JOBS: usize = 256;
+
+/// How long an idle thread stays.
+pub(crate) const IDLE_THREAD: Duration = Duration::from_secs(10);
+
+/// How long a request waits for a read that may hang.
+pub const READ_DEADLINE: Duration = Duration::from_secs(2);

@@ -1,0 +1,256 @@
+//! The process at the other end, held so that it can be recognised.
+
+mod identify;
+mod snapshot;
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::io::unix::AsyncFd;
+use witgate_facts::{Credentials, FactResult, FactSet};
+
+pub(crate) use self::snapshot::{Image, Snapshot};
+use self::{identify::Identified, snapshot::Snapshots};
+use crate::{
+    cgroups::Bucket,
+    confirm::Bound,
+    error::{PeerError, Step},
+    facts::ProcessFacts,
+    pid::Pid,
+    probe::{Kernel, Tier},
+    process_directory::ProcessDirectory,
+    reader::FactReader,
+    sys,
+};
+
+/// It connected to our socket.
+#[derive(Debug)]
+pub struct Connected(());
+
+/// A broker asked about it. (What makes one comes with delegation.)
+#[derive(Debug)]
+pub struct Delegated(());
+
+/// An operator looks at it; it did not ask, and is never answered.
+#[derive(Debug)]
+pub struct Observed(());
+
+mod sealed {
+    #[expect(unnameable_types, reason = "so that no other crate can add a kind of subject")]
+    pub trait Marker {}
+    impl Marker for super::Connected {}
+    impl Marker for super::Delegated {}
+}
+
+/// The kinds of subject that may be answered: all but [`Observed`].
+pub trait Answerable: sealed::Marker {}
+impl Answerable for Connected {}
+impl Answerable for Delegated {}
+
+/// Tells subjects of this daemon apart, two connections of one process included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubjectId(u64);
+
+impl SubjectId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The process at the other end of a socket.
+///
+/// It holds two descriptors: the pidfd, and `/proc/<pid>`. It is not `Clone`: whoever may be
+/// answered has one.
+pub struct Subject<S> {
+    id: SubjectId,
+    kernel: Kernel,
+    who: Identified,
+    /// What the facts that were collected last must still look like at the end. Exec watch and
+    /// sender check, when they come, stand beside it: both are opened before the first fact.
+    snapshots: Snapshots,
+    exit: OnceLock<AsyncFd<Arc<OwnedFd>>>,
+    kind: PhantomData<S>,
+}
+
+impl Subject<Connected> {
+    /// Who connected this socket: security is in the order of the steps, see `identify.rs`.
+    ///
+    /// # Errors
+    /// Whenever the kernel does not say beyond doubt who it is, and that it is alive and has the
+    /// credentials that it connected with.
+    pub fn accept(socket: impl AsFd, kernel: &Kernel) -> Result<Self, PeerError> {
+        Ok(Self::new(kernel, identify::connected(socket.as_fd(), kernel)?))
+    }
+}
+
+impl Subject<Observed> {
+    /// The process that has this number now, for a dry run.
+    ///
+    /// # Errors
+    /// As [`Subject::accept`]; [`PeerError::PeerExited`] if there is no such process.
+    pub fn observe(pid: Pid, kernel: &Kernel) -> Result<Self, PeerError> {
+        Ok(Self::new(kernel, identify::observed(pid, kernel)?))
+    }
+}
+
+impl<S> Subject<S> {
+    fn new(kernel: &Kernel, who: Identified) -> Self {
+        Self {
+            id: SubjectId::next(),
+            kernel: kernel.clone(),
+            who,
+            snapshots: Snapshots::default(),
+            exit: OnceLock::new(),
+            kind: PhantomData,
+        }
+    }
+
+    /// Its number, for people and logs.
+    pub const fn pid(&self) -> Pid {
+        self.who.pid
+    }
+
+    /// Effective user id, as of the connect.
+    pub const fn uid(&self) -> u32 {
+        self.who.credentials.uid
+    }
+
+    /// Effective group id, as of the connect.
+    pub const fn gid(&self) -> u32 {
+        self.who.credentials.gid
+    }
+
+    /// All its credentials, as of the connect.
+    pub const fn credentials(&self) -> &Credentials {
+        &self.who.credentials
+    }
+
+    /// How it was told from a successor; part of every decision.
+    pub const fn tier(&self) -> Tier {
+        self.kernel.tier()
+    }
+
+    /// Whether it answered a challenge after its image was read, so that a program which replaced
+    /// itself between connect and accept would have been seen. There is no challenge yet.
+    pub const fn challenged(&self) -> bool {
+        false
+    }
+
+    /// Whose limits its requests count against, from one bounded read.
+    ///
+    /// # Errors
+    /// [`PeerError::PeerExited`], or the file cannot be read.
+    pub fn bucket(&self) -> Result<Bucket, PeerError> {
+        let text = self.snapshots.keep_cgroup(self.read_cgroup()?);
+        Ok(Bucket::new(self.uid(), &text))
+    }
+
+    /// Whether it has not exited. Says nothing about which program it runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(self.kernel.sys.pidfd_exited(self.who.pidfd.as_fd()), Ok(false))
+    }
+
+    /// Waits until it has exited, reaped or not. Needs a runtime with I/O and time.
+    pub async fn exited(&self) {
+        while self.is_alive() {
+            let Some(watch) = self.exit_watch() else {
+                // The event loop takes no more descriptors: look now and then instead.
+                tokio::time::sleep(EXIT_POLL).await;
+                continue;
+            };
+            match watch.readable().await {
+                Ok(mut ready) if self.is_alive() => ready.clear_ready(),
+                Ok(_) => return,
+                Err(_) => tokio::time::sleep(EXIT_POLL).await,
+            }
+        }
+    }
+
+    fn exit_watch(&self) -> Option<&AsyncFd<Arc<OwnedFd>>> {
+        if self.exit.get().is_none() {
+            // Lost only to another task that stored the same.
+            let _ = self.exit.set(sys::watch_exit(Arc::clone(&self.who.pidfd))?);
+        }
+        self.exit.get()
+    }
+
+    /// Reads the wanted facts, each once; those that may hang are read when somebody asks.
+    ///
+    /// Ready at once unless a name must be looked up or the executable's path is not in memory.
+    ///
+    /// # Errors
+    /// [`PeerError::PeerExited`], [`PeerError::Unattestable`], or `/proc` cannot be read at all. A
+    /// single fact that cannot be read is an error of that fact only.
+    pub async fn collect(
+        &self,
+        wanted: FactSet,
+        reader: &FactReader,
+    ) -> Result<Arc<ProcessFacts>, PeerError> {
+        let (facts, snapshot) = ProcessFacts::collect(self, wanted, reader).await?;
+        self.snapshots.store(snapshot);
+        Ok(Arc::new(facts))
+    }
+
+    /// Ties a value to this subject and to the facts that were collected last.
+    pub fn bind<T>(&self, value: T) -> Bound<T> {
+        Bound::new(self.id, self.snapshots.current(), value)
+    }
+
+    /// Whether the process is still as it was when these facts were collected, for a stream between
+    /// two answers. It lets nothing be answered: that takes [`Subject::confirm`].
+    ///
+    /// # Errors
+    /// As [`Subject::confirm`].
+    pub fn still_as(&self, facts: &ProcessFacts) -> Result<(), PeerError> {
+        self.look_again(facts.snapshot())
+    }
+
+    pub(crate) const fn id(&self) -> SubjectId {
+        self.id
+    }
+
+    pub(crate) const fn directory(&self) -> &Arc<ProcessDirectory> {
+        &self.who.directory
+    }
+
+    pub(crate) const fn label(&self) -> &FactResult<String> {
+        &self.who.label
+    }
+
+    pub(crate) fn ensure_alive(&self) -> Result<(), PeerError> {
+        identify::ensure_alive(&self.kernel, &self.who.pidfd)
+    }
+
+    /// What reading `/proc` failing with this errno says about the whole process.
+    pub(crate) fn unreadable(&self, errno: rustix::io::Errno) -> PeerError {
+        match self.ensure_alive() {
+            Err(error) => error,
+            Ok(()) if errno == rustix::io::Errno::NOENT => PeerError::Unattestable,
+            Ok(()) => PeerError::of_errno(Step::ProcessFile, errno),
+        }
+    }
+}
+
+/// How often a process is looked at whose exit the event loop cannot watch.
+const EXIT_POLL: Duration = Duration::from_millis(50);
+
+impl<S> fmt::Debug for Subject<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("pid", &self.pid())
+            .field("uid", &self.uid())
+            .field("gid", &self.gid())
+            .field("tier", &self.tier())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,317 @@
+//! Every system call of this crate, behind one trait.
+//!
+//! The trait is private, so nobody outside can implement it. There are two implementations:
+//! [`Linux`], and in the tests one that answers like older or exhausted kernels.
+
+use std::{
+    ffi::CStr,
+    ffi::OsStr,
+    fmt::Debug,
+    io,
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    sync::Arc,
+};
+
+use nix::sys::socket::{getsockopt, sockopt};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags},
+    io::Errno,
+    process::{PidfdFlags, pidfd_open},
+    time::Timespec,
+};
+
+use tokio::io::unix::AsyncFd;
+
+use crate::{limits, pid::Pid};
+
+/// Ids as `SO_PEERCRED` has them; the pid is 0 for a process that we cannot see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SocketCredentials {
+    pub(crate) pid: i32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// Ids of a process now, from `PIDFD_GET_INFO` or the status file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) tgid: u32,
+    pub(crate) ruid: u32,
+    pub(crate) euid: u32,
+    pub(crate) suid: u32,
+    pub(crate) rgid: u32,
+    pub(crate) egid: u32,
+    pub(crate) sgid: u32,
+}
+
+/// As much of statx(2) as is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileStat {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) links: u32,
+    pub(crate) size: u64,
+    pub(crate) blocks: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub(crate) changed: (i64, u32),
+}
+
+/// How to open a file below a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// To read it.
+    Read,
+    /// Only to name it: nothing is asked of its file system.
+    Name,
+}
+
+/// The kernel.
+pub(crate) trait Sys: Send + Sync + Debug {
+    fn peer_credentials(&self, socket: BorrowedFd<'_>) -> Result<SocketCredentials, Errno>;
+    fn peer_groups(&self, socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno>;
+    fn peer_label(&self, socket: BorrowedFd<'_>) -> Result<Vec<u8>, Errno>;
+    fn peer_pidfd(&self, socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno>;
+    fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno>;
+    /// `poll` says readable: the whole process has exited.
+    fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno>;
+    fn pidfd_ids(&self, pidfd: BorrowedFd<'_>) -> Result<Ids, Errno>;
+    /// Opens `/proc/<pid>`.
+    fn open_process(&self, pid: Pid) -> Result<OwnedFd, Errno>;
+    fn open_at(&self, dir: BorrowedFd<'_>, path: &CStr, how: Open) -> Result<OwnedFd, Errno>;
+    /// Opens by absolute path, only to name it, and only if the kernel has the whole path in memory
+    /// (`EAGAIN` otherwise): no file system is asked, so this cannot hang.
+    fn open_cached(&self, path: &CStr) -> Result<OwnedFd, Errno>;
+    /// The same, asking file systems where needed: may hang.
+    fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno>;
+    /// A file of the host that concerns no peer, as a whole.
+    fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno>;
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno>;
+    fn read_link_at(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &CStr,
+        into: &mut [u8],
+    ) -> Result<usize, Errno>;
+    /// statx(2) of what `path` leads to, magic links followed, without asking a network or user
+    /// space file system for fresh values. An empty path means `dir` itself.
+    fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno>;
+    /// The magic number of its file system (statfs(2)). May hang.
+    fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno>;
+}
+
+/// The real one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Linux;
+
+fn of_nix(errno: nix::errno::Errno) -> Errno {
+    Errno::from_raw_os_error(errno as i32)
+}
+
+impl Sys for Linux {
+    // nix and not rustix here and below: rustix's `UCred` has a pid that cannot be 0, and the
+    // kernel does say 0.
+    fn peer_credentials(&self, socket: BorrowedFd<'_>) -> Result<SocketCredentials, Errno> {
+        let ids = getsockopt(&socket, sockopt::PeerCredentials).map_err(of_nix)?;
+        Ok(SocketCredentials { pid: ids.pid(), uid: ids.uid(), gid: ids.gid() })
+    }
+
+    fn peer_groups(&self, socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+        let mut groups = vec![0_u32; limits::GROUPS_FIRST_TRY];
+        let bytes = match unsafe_calls::socket_option(socket, libc::SO_PEERGROUPS, &mut groups) {
+            Err((Errno::RANGE, needed)) if needed / 4 <= limits::GROUPS => {
+                groups.resize(needed / 4, 0);
+                unsafe_calls::socket_option(socket, libc::SO_PEERGROUPS, &mut groups)
+            }
+            other => other,
+        };
+        groups.truncate(bytes.map_err(|(errno, _)| errno)? / size_of::<u32>());
+        Ok(groups)
+    }
+
+    fn peer_label(&self, socket: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+        let mut label = vec![0_u8; limits::LABEL];
+        let bytes = unsafe_calls::socket_option(socket, libc::SO_PEERSEC, &mut label);
+        label.truncate(bytes.map_err(|(errno, _)| errno)?);
+        while label.last() == Some(&0) {
+            label.pop();
+        }
+        Ok(label)
+    }
+
+    fn peer_pidfd(&self, socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        getsockopt(&socket, sockopt::PeerPidfd).map_err(of_nix)
+    }
+
+    fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
+        pidfd_open(pid.of_kernel(), PidfdFlags::empty())
+    }
+
+    fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+        Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? != 0)
+    }
+
+    fn pidfd_ids(&self, pidfd: BorrowedFd<'_>) -> Result<Ids, Errno> {
+        let info = unsafe_calls::pidfd_info(pidfd)?;
+        let wanted = u64::from(libc::PIDFD_INFO_PID | libc::PIDFD_INFO_CREDS);
+        if info.mask & wanted != wanted {
+            return Err(Errno::NODATA);
+        }
+        Ok(Ids {
+            tgid: info.tgid,
+            ruid: info.ruid,
+            euid: info.euid,
+            suid: info.suid,
+            rgid: info.rgid,
+            egid: info.egid,
+            sgid: info.sgid,
+        })
+    }
+
+    fn open_process(&self, pid: Pid) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())
+    }
+
+    fn open_at(&self, dir: BorrowedFd<'_>, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
+        let flags = match how {
+            Open::Read => OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
+            Open::Name => OFlags::PATH,
+        };
+        rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    fn open_cached(&self, path: &CStr) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::CACHED | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
+
+    fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
+
+    fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno> {
+        let path = OsStr::from_bytes(path.to_bytes());
+        std::fs::read(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    }
+
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
+        rustix::io::read(file, into)
+    }
+
+    fn read_link_at(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &CStr,
+        into: &mut [u8],
+    ) -> Result<usize, Errno> {
+        rustix::fs::readlinkat_raw(dir, path, into)
+    }
+
+    fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+        let stat = rustix::fs::statx(dir, path, flags, StatxFlags::BASIC_STATS)?;
+        Ok(FileStat {
+            device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            mode: u32::from(stat.stx_mode),
+            uid: stat.stx_uid,
+            gid: stat.stx_gid,
+            links: stat.stx_nlink,
+            size: stat.stx_size,
+            blocks: stat.stx_blocks,
+            changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+        })
+    }
+
+    fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
+        #[expect(clippy::cast_sign_loss, reason = "a magic number is a bit pattern")]
+        Ok(rustix::fs::fstatfs(file)?.f_type as u64)
+    }
+}
+
+/// Lets the event loop watch for the exit; none if it takes no more descriptors.
+pub(crate) fn watch_exit(pidfd: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
+    unsafe_calls::watch_exit(pidfd)
+}
+
+/// What has no safe wrapper in nix, rustix or tokio.
+#[expect(
+    unsafe_code,
+    reason = "SO_PEERGROUPS, SO_PEERSEC, PIDFD_GET_INFO and a pidfd in tokio's event loop"
+)]
+mod unsafe_calls {
+    use tokio::io::{Interest, unix::AsyncFd};
+
+    use super::{Arc, AsFd, AsRawFd, BorrowedFd, Errno, MaybeUninit, OwnedFd, io};
+
+    pub(super) fn watch_exit(pidfd: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
+        // SAFETY: the `AsyncFd` holds a share of the only owner of the descriptor, which nothing
+        // closes or replaces before the last share is dropped.
+        unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.ok()
+    }
+
+    /// A type of which any bit pattern is a value.
+    pub(super) trait Plain: Copy {}
+    impl Plain for u8 {}
+    impl Plain for u32 {}
+
+    fn last_errno() -> Errno {
+        Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
+    }
+
+    /// getsockopt(2) at level `SOL_SOCKET` into `values`; the number of bytes written. An error
+    /// comes with the length that the kernel left, which for `ERANGE` is the one it needs.
+    pub(super) fn socket_option<T: Plain>(
+        socket: BorrowedFd<'_>,
+        option: i32,
+        values: &mut [T],
+    ) -> Result<usize, (Errno, usize)> {
+        let room = size_of_val(values);
+        let mut length = libc::socklen_t::try_from(room).unwrap_or(libc::socklen_t::MAX);
+        // SAFETY: the descriptor is open for the length of the borrow; `values` is writable for
+        // `length` <= `room` bytes, of which any pattern is a value (`Plain`); the kernel writes
+        // no more than `length` bytes and the new length into `length`, a live local.
+        let done = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                values.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if done == 0 { Ok(length.min(room)) } else { Err((last_errno(), length)) }
+    }
+
+    pub(super) fn pidfd_info(pidfd: BorrowedFd<'_>) -> Result<libc::pidfd_info, Errno> {
+        let mut info = MaybeUninit::<libc::pidfd_info>::zeroed();
+        // SAFETY: the structure has only integer fields, so zero bytes are a value of it, and the
+        // write stays inside the allocation.
+        unsafe {
+            (*info.as_mut_ptr()).mask = u64::from(
+                libc::PIDFD_INFO_PID | libc::PIDFD_INFO_CREDS | libc::PIDFD_INFO_CGROUPID,
+            );
+        }
+        // SAFETY: the descriptor is open for the length of the borrow; the size of the structure is
+        // part of the request number, so the kernel writes at most that many bytes to it.
+        let done = unsafe {
+            libc::ioctl(pidfd.as_fd().as_raw_fd(), libc::PIDFD_GET_INFO, info.as_mut_ptr())
+        };
+        if done == -1 {
+            return Err(last_errno());
+        }
+        // SAFETY: zeroed above, and then written by the kernel, whose fields are integers.
+        Ok(unsafe { info.assume_init() })
+    }
+}

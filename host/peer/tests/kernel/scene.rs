@@ -1,0 +1,85 @@
+use std::{
+    fs,
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use witgate_facts::FactSet;
+use witgate_peer::{Connected, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Subject};
+use witgate_testkit::child::Actor;
+
+/// A daemon's side of a socket that anybody may connect to.
+pub(crate) struct Scene {
+    dir: tempfile::TempDir,
+    pub(crate) socket: PathBuf,
+    listener: UnixListener,
+    pub(crate) kernel: Kernel,
+    pub(crate) reader: FactReader,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        Self::with(ReadSettings::default())
+    }
+
+    pub(crate) fn with(settings: ReadSettings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        let kernel = Kernel::probe().unwrap();
+        let reader = FactReader::new(&kernel, settings);
+        Self { dir, socket, listener, kernel, reader }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn stream(&self) -> UnixStream {
+        self.listener.accept().unwrap().0
+    }
+
+    pub(crate) fn accept(&self) -> Result<Subject<Connected>, PeerError> {
+        Subject::accept(self.stream(), &self.kernel)
+    }
+
+    /// Somebody who has connected, and who that is.
+    pub(crate) fn guest(&self, actor: Actor) -> (Actor, Subject<Connected>) {
+        let actor = actor.connect(&self.socket);
+        let subject = self.accept().unwrap();
+        (actor, subject)
+    }
+
+    pub(crate) async fn all<S>(&self, subject: &Subject<S>) -> Arc<ProcessFacts> {
+        subject.collect(FactSet::all(), &self.reader).await.unwrap()
+    }
+
+    /// A program that waits, under any name.
+    pub(crate) fn program(&self, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::copy("/bin/sleep", &path).unwrap();
+        path
+    }
+}
+
+/// Looks again and again: for what the kernel does in its own time, after it was asked to.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 20, "not in 20 s: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// The state letter of a process.
+pub(crate) fn state(pid: i32) -> char {
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&stat);
+    text.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('?')
+}

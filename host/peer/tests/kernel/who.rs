@@ -1,0 +1,247 @@
+use std::{
+    fs,
+    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    sync::Arc,
+};
+
+use futures_util::FutureExt as _;
+use witgate_facts::{FactName, FactSet, FactSource as _};
+use witgate_identity::Fault;
+use witgate_peer::{Id, PeerError, Pid, Subject, Tier};
+use witgate_testkit::child::{Actor, Spawn};
+
+use crate::scene::{Scene, state, until};
+
+fn changed(error: &PeerError) -> Option<Id> {
+    match error {
+        PeerError::CredentialsChanged { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn an_honest_peer_is_identified_and_confirmed() {
+    let scene = Scene::new();
+    assert_eq!(scene.kernel.tier(), Tier::A);
+    let (actor, subject) = scene.guest(Actor::spawn().groups(&[44, 7, 33]).gid(33).uid(33));
+    assert_eq!((subject.pid().as_raw(), subject.uid(), subject.gid()), (actor.pid(), 33, 33));
+    assert_eq!(subject.credentials().groups, [7, 33, 44]);
+    let facts = scene.all(&subject).await;
+    let bound = subject.bind(Arc::clone(&facts)).map(|facts| facts.credentials().unwrap().uid);
+    let bound = bound.map_async(async |uid| uid + 1).await;
+    assert_eq!(*bound.for_audit(), 34);
+    assert_eq!(subject.confirm(bound).unwrap().into_inner(), 34);
+    subject.still_as(&facts).unwrap();
+}
+
+#[tokio::test]
+async fn a_value_of_one_subject_is_not_confirmed_by_another() {
+    let scene = Scene::new();
+    let (_one, first) = scene.guest(Actor::spawn());
+    let (_two, second) = scene.guest(Actor::spawn());
+    scene.all(&first).await;
+    let error = second.confirm(first.bind(())).unwrap_err();
+    assert_eq!((error.reason(), error.fault()), ("internal", Fault::Host));
+}
+
+// #6
+#[tokio::test]
+async fn a_zombie_is_refused_whenever_it_became_one() {
+    let scene = Scene::new();
+    let dead = Actor::spawn().connect(&scene.socket);
+    dead.exit(0);
+    assert_eq!(scene.accept().unwrap_err().reason(), "peer_exited");
+
+    let (actor, subject) = scene.guest(Actor::spawn());
+    let facts = scene.all(&subject).await;
+    let bound = subject.bind(facts);
+    actor.exit(0);
+    assert_eq!(state(actor.pid()), 'Z');
+    assert!(!subject.is_alive());
+    assert_eq!(subject.confirm(bound).unwrap_err(), PeerError::PeerExited);
+    let late = subject.collect(FactSet::EMPTY, &scene.reader).await;
+    assert_eq!(late.unwrap_err(), PeerError::PeerExited);
+}
+
+// #7
+#[tokio::test]
+async fn a_process_whose_main_thread_has_ended_is_unattestable() {
+    let scene = Scene::new();
+    let (actor, subject) = scene.guest(Actor::spawn());
+    let bound = subject.bind(scene.all(&subject).await);
+    actor.end_main_thread();
+    until("main thread ended", || state(actor.pid()) == 'Z');
+    assert!(subject.is_alive());
+    assert_eq!(subject.confirm(bound).unwrap_err(), PeerError::Unattestable);
+
+    actor.connect_again(&scene.socket);
+    let subject = scene.accept().unwrap();
+    let error = subject.collect(FactSet::EMPTY, &scene.reader).await.unwrap_err();
+    assert_eq!((error.reason(), error.fault()), ("unattestable", Fault::Workload));
+}
+
+// #8
+#[tokio::test]
+async fn a_child_that_keeps_the_connection_does_not_keep_the_identity() {
+    let scene = Scene::new();
+    let parent = Actor::spawn().connect(&scene.socket);
+    let child = parent.fork();
+    let stream = scene.stream();
+    let subject = Subject::accept(stream.as_fd(), &scene.kernel).unwrap();
+    assert_eq!(subject.pid().as_raw(), parent.pid());
+    let bound = subject.bind(scene.all(&subject).await);
+    assert_eq!(subject.exited().now_or_never(), None);
+    parent.exit(0);
+    subject.exited().await;
+    child.send(b"attest\n");
+    assert_eq!(subject.confirm(bound).unwrap_err(), PeerError::PeerExited);
+
+    let parent = Actor::spawn().connect(&scene.socket);
+    let _child = parent.fork();
+    parent.exit(0);
+    parent.reap();
+    assert_eq!(scene.accept().unwrap_err(), PeerError::PeerExited);
+}
+
+// #9
+#[tokio::test]
+async fn a_passed_connection_is_still_about_the_process_that_made_it() {
+    let scene = Scene::new();
+    let a = Actor::spawn().uid(33).connect(&scene.socket);
+    let b = Actor::spawn().uid(34);
+    b.take_connection(a.give_connection().as_fd());
+    b.send(b"attest\n");
+    let subject = scene.accept().unwrap();
+    assert_eq!((subject.pid().as_raw(), subject.uid()), (a.pid(), 33));
+}
+
+// #16
+#[tokio::test]
+async fn a_peer_that_became_a_setuid_program_is_refused() {
+    let scene = Scene::new();
+    let program = scene.program("setuid");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    let actor = Actor::spawn().gid(1000).uid(1000).connect(&scene.socket);
+    actor.exec(&program, &["1000"]);
+    until("setuid", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", actor.pid())).unwrap();
+        status.contains("Uid:\t1000\t0\t0\t0")
+    });
+    let error = scene.accept().unwrap_err();
+    assert_eq!(changed(&error), Some(Id::EffectiveUser), "{error}");
+    assert_eq!(error.reason(), "credentials_changed");
+}
+
+// #17
+#[tokio::test]
+async fn a_peer_that_dropped_its_rights_is_refused() {
+    let scene = Scene::new();
+    let actor = Actor::spawn().connect(&scene.socket);
+    actor.set_uids(1000, 1000, 1000);
+    assert_eq!(changed(&scene.accept().unwrap_err()), Some(Id::EffectiveUser));
+
+    let actor = Actor::spawn().connect(&scene.socket);
+    actor.set_gids(0, 7, 0);
+    assert_eq!(changed(&scene.accept().unwrap_err()), Some(Id::EffectiveGroup));
+
+    // After it was identified, and where the effective id stays.
+    for (ids, id) in [([0, 1000, 0], Id::EffectiveUser), ([1000, 0, 0], Id::RealUser)] {
+        let (actor, subject) = scene.guest(Actor::spawn());
+        let bound = subject.bind(scene.all(&subject).await);
+        actor.set_uids(ids[0], ids[1], ids[2]);
+        assert_eq!(changed(&subject.confirm(bound).unwrap_err()), Some(id));
+    }
+}
+
+// #17
+#[test]
+fn a_thread_with_an_id_of_its_own_is_refused() {
+    let scene = Scene::new();
+    let actor = Actor::spawn();
+    actor.connect_in_thread_as(2000, &scene.socket);
+    let error = scene.accept().unwrap_err();
+    let expected =
+        PeerError::CredentialsChanged { id: Id::EffectiveUser, expected: 2000, found: 0 };
+    assert_eq!(error, expected);
+}
+
+// #18
+#[test]
+fn ids_are_whole_32_bit_numbers() {
+    let scene = Scene::new();
+    for id in [0, 65_534, (1 << 31) - 1, 1 << 31, u32::MAX - 1] {
+        let (_actor, subject) = scene.guest(Actor::spawn().groups(&[id]).gid(id).uid(id));
+        let credentials = subject.credentials();
+        assert_eq!((credentials.uid, credentials.gid), (id, id));
+        assert_eq!(credentials.groups, [id]);
+    }
+}
+
+// #18
+#[tokio::test]
+async fn all_groups_of_a_peer_are_seen() {
+    let scene = Scene::new();
+    for count in [0, 64, 65, 65_536] {
+        let (_actor, subject) = scene.guest(Actor::spawn().group_range(3_000_000_000, count));
+        let groups: Vec<u32> = (3_000_000_000..).take(count as usize).collect();
+        assert_eq!(subject.credentials().groups, groups);
+        let facts = scene.all(&subject).await;
+        assert_eq!(facts.names().is_ok(), count < 1_024);
+        subject.confirm(subject.bind(())).unwrap();
+    }
+}
+
+// #19
+#[tokio::test]
+async fn a_peer_in_a_pid_namespace_of_its_own_has_its_number_of_ours() {
+    let scene = Scene::new();
+    let (actor, subject) = scene.guest(Spawn::default().new_pid_namespace().start());
+    assert_eq!(subject.pid().as_raw(), actor.pid());
+    let facts = scene.all(&subject).await;
+    let namespaces = facts.namespaces().unwrap();
+    let host = |kind| namespaces.iter().find(|space| space.kind == kind).unwrap().host;
+    assert!(!host("pid") && host("mnt") && host("user"));
+}
+
+// #20
+#[tokio::test]
+async fn root_of_a_user_namespace_is_who_it_is_outside() {
+    let scene = Scene::new();
+    let actor = Actor::spawn().gid(1000).uid(1000);
+    actor.unshare(libc::CLONE_NEWUSER);
+    for map in ["uid_map", "gid_map"] {
+        fs::write(format!("/proc/{}/{map}", actor.pid()), "0 1000 1").unwrap();
+    }
+    actor.set_uids(0, 0, 0);
+    let (_actor, subject) = scene.guest(actor);
+    assert_eq!((subject.uid(), subject.gid()), (1000, 1000));
+    let facts = scene.all(&subject).await;
+    let user = facts.namespaces().unwrap().iter().find(|space| space.kind == "user").unwrap();
+    assert!(!user.host);
+    subject.confirm(subject.bind(())).unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_may_look_at_any_process() {
+    let scene = Scene::new();
+    let actor = Actor::spawn().groups(&[5]).gid(33).uid(33);
+    until("waiting", || state(actor.pid()) == 'S');
+    let subject = Subject::observe(Pid::new(actor.pid()).unwrap(), &scene.kernel).unwrap();
+    assert_eq!(subject.credentials().groups, [5]);
+    assert_eq!((subject.uid(), subject.gid()), (33, 33));
+    assert_eq!(scene.all(&subject).await.state(), Ok('S'));
+    actor.exit(0);
+    actor.reap();
+    let gone = Subject::observe(Pid::new(actor.pid()).unwrap(), &scene.kernel).unwrap_err();
+    assert_eq!(gone, PeerError::PeerExited);
+}
+
+#[test]
+fn collecting_may_move_between_threads() {
+    fn check<T: Send>(_: &T) {}
+    let scene = Scene::new();
+    let (_actor, subject) = scene.guest(Actor::spawn());
+    check(&subject.collect(FactSet::EMPTY, &scene.reader));
+    check(&subject.exited());
+    assert!(FactSet::EMPTY.contains(FactName::ProcessComm) == subject.challenged());
+}

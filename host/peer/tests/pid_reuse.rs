@@ -1,0 +1,195 @@
+//! A peer exits, and its number goes to another process of the same uid: the oldest trick.
+//!
+//! The same runs are judged by the schemes that other daemons use, and those must be wrong, or the
+//! runs would prove nothing. `WITGATE_REUSE_TRIES` says how many (the long run: 100000).
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixListener, UnixStream},
+    },
+    path::PathBuf,
+    sync::Arc,
+};
+
+use futures_util::FutureExt as _;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use witgate_facts::{FactName, FactSet, FactSource as _};
+use witgate_peer::{Connected, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Subject};
+use witgate_testkit::child::{Actor, Spawn};
+
+const UID: u32 = 1000;
+const VICTIM: &[u8] = b"victim";
+
+/// When the number is recycled.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// #1
+    BeforeAccept,
+    /// #2, with the socket accepted and nothing asked about it.
+    BeforeIdentifying,
+    /// #2
+    BeforeFacts,
+    /// #3
+    BeforeConfirm,
+}
+
+const ALL: [When; 4] =
+    [When::BeforeAccept, When::BeforeIdentifying, When::BeforeFacts, When::BeforeConfirm];
+
+#[derive(Debug, Default)]
+struct Counts {
+    tries: u32,
+    wrong: u32,
+    refused: u32,
+    /// Answered by a scheme that trusts the number of `SO_PEERCRED`.
+    wrong_by_number: u32,
+    /// Answered by one that compares owner and start time too.
+    wrong_by_number_owner_and_start: u32,
+    /// #4: the victim started in the same 10 ms tick as the attacker.
+    same_tick: u32,
+}
+
+struct Rig {
+    _dir: tempfile::TempDir,
+    socket: PathBuf,
+    listener: UnixListener,
+    kernel: Kernel,
+    reader: FactReader,
+}
+
+/// Owner and start time by number, as those do who believe that this names a process.
+fn owner_and_start(pid: i32) -> Option<(u32, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let start = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{pid}")).ok()?);
+    Some((owner, start))
+}
+
+fn name(pid: i32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/comm")).unwrap_or_default().trim_ascii_end().to_vec()
+}
+
+impl Rig {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        let kernel = Kernel::probe().unwrap();
+        let reader = FactReader::new(&kernel, ReadSettings::default());
+        Self { _dir: dir, socket, listener, kernel, reader }
+    }
+
+    fn attack(&self, when: When, counts: &mut Counts) {
+        let attacker = Actor::spawn().uid(UID).named("attacker").connect(&self.socket);
+        let pid = attacker.pid();
+        let before = owner_and_start(pid).unwrap();
+        let mut stages = Stages::new(self);
+        stages.run_until(when);
+        attacker.exit(0);
+        attacker.reap();
+        let Some(victim) = Spawn::default().pid(pid).start_if_free() else { return };
+        let victim = victim.uid(UID).named(VICTIM);
+        counts.tries += 1;
+        match stages.finish() {
+            Ok(name) if name == VICTIM || matches!(when, When::BeforeConfirm) => counts.wrong += 1,
+            Ok(name) => panic!("{when:?}: facts of a process that is neither: {name:?}"),
+            Err(PeerError::PeerExited) => counts.refused += 1,
+            Err(other) => panic!("{when:?}: refused for the wrong reason: {other}"),
+        }
+        // What others conclude from the same socket at the same moment.
+        let number = getsockopt(&stages.socket(), PeerCredentials).unwrap().pid();
+        assert_eq!(number, pid);
+        let after = owner_and_start(number);
+        counts.wrong_by_number += u32::from(name(number) == VICTIM);
+        counts.wrong_by_number_owner_and_start += u32::from(after == Some(before));
+        counts.same_tick += u32::from(after.map(|(_, start)| start) == Some(before.1));
+        drop(victim);
+    }
+}
+
+/// The daemon's side, stopped where the attack happens.
+struct Stages<'a> {
+    rig: &'a Rig,
+    stream: Option<UnixStream>,
+    subject: Option<Result<Subject<Connected>, PeerError>>,
+    facts: Option<Result<Arc<ProcessFacts>, PeerError>>,
+}
+
+impl<'a> Stages<'a> {
+    const fn new(rig: &'a Rig) -> Self {
+        Self { rig, stream: None, subject: None, facts: None }
+    }
+
+    fn run_until(&mut self, when: When) {
+        if !matches!(when, When::BeforeAccept) {
+            self.accept();
+        }
+        if matches!(when, When::BeforeFacts | When::BeforeConfirm) {
+            self.identify();
+        }
+        if matches!(when, When::BeforeConfirm) {
+            self.collect();
+            assert!(matches!(self.facts, Some(Ok(_))), "{:?}", self.facts);
+        }
+    }
+
+    fn accept(&mut self) {
+        let rig = self.rig;
+        self.stream.get_or_insert_with(|| rig.listener.accept().unwrap().0);
+    }
+
+    fn identify(&mut self) {
+        self.accept();
+        let (stream, rig) = (self.stream.as_ref().unwrap(), self.rig);
+        self.subject.get_or_insert_with(|| Subject::accept(stream, &rig.kernel));
+    }
+
+    fn collect(&mut self) {
+        self.identify();
+        if let (None, Some(Ok(subject))) = (&self.facts, &self.subject) {
+            let wanted: FactSet =
+                [FactName::ProcessComm, FactName::ProcessCredentials].into_iter().collect();
+            let facts = subject.collect(wanted, &self.rig.reader).now_or_never();
+            self.facts = Some(facts.expect("nothing here waits"));
+        }
+    }
+
+    /// The rest, up to an answer: the name of the process that it is about.
+    fn finish(&mut self) -> Result<Vec<u8>, PeerError> {
+        self.collect();
+        let subject = self.subject.as_ref().unwrap().as_ref().map_err(Clone::clone)?;
+        let facts = self.facts.as_ref().unwrap().clone()?;
+        let bound = subject.bind(facts).map(|facts| facts.comm().unwrap().to_vec());
+        Ok(subject.confirm(bound)?.into_inner())
+    }
+
+    fn socket(&mut self) -> &UnixStream {
+        self.accept();
+        self.stream.as_ref().unwrap()
+    }
+}
+
+// #1 #2 #3 #4
+#[test]
+fn a_recycled_number_is_never_taken_for_its_former_owner() {
+    let tries = std::env::var("WITGATE_REUSE_TRIES").map_or(2_000, |tries| tries.parse().unwrap());
+    let rig = Rig::new();
+    let mut counts = Counts::default();
+    for when in ALL.into_iter().cycle().take(tries) {
+        rig.attack(when, &mut counts);
+    }
+    // Not through the macro, whose output a passing test keeps to itself.
+    writeln!(std::io::stdout(), "pid reuse: {counts:?}").unwrap();
+    assert_eq!(counts.wrong, 0, "{counts:?}");
+    assert_eq!(counts.refused, counts.tries, "{counts:?}");
+    // The attack works, against those who do not hold on to the process.
+    assert!(u64::from(counts.tries) * 10 > tries as u64 * 9, "{counts:?}");
+    assert_eq!(counts.wrong_by_number, counts.tries, "{counts:?}");
+    assert!(counts.wrong_by_number_owner_and_start > 0, "{counts:?}");
+    assert!(counts.same_tick > 0, "{counts:?}");
+}

@@ -1,0 +1,434 @@
+//! What runs in the child.
+//!
+//! The test has many threads, the child only the one that forked; whatever another thread held at
+//! that moment (the allocator's lock, say) is held for ever. So from the fork to the exec or exit
+//! nothing here allocates, locks, panics or calls anything but system calls, and ids are changed by
+//! the bare call: the C library's would first ask threads that are not there.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "sizes of structures and names of families, all of them small constants"
+)]
+#![expect(
+    unsafe_code,
+    reason = "fork, and system calls after it, cannot be had safely; everything is in this file"
+)]
+
+use std::{
+    io,
+    mem::{self, MaybeUninit},
+    os::fd::{AsRawFd, OwnedFd},
+    ptr,
+    sync::atomic::{AtomicI32, Ordering},
+};
+
+use libc::{c_int, c_long, c_void};
+
+use super::wire::{Op, PACKET, READ};
+
+/// Where the command socket is in every actor.
+const COMMANDS: c_int = 3;
+
+/// Arguments of exec.
+const ARGUMENTS: usize = 32;
+
+/// Bytes of a thread's stack.
+const STACK: usize = 256 * 1024;
+
+/// Forks an actor, by clone3(2) so that its number can be chosen.
+pub(super) fn start(flags: u64, pid: Option<i32>, commands: &OwnedFd) -> io::Result<i32> {
+    let chosen = [pid.unwrap_or_default()];
+    let chosen_by_us = u64::from(pid.is_some());
+    // SAFETY: all fields are integers, for which zero is a value.
+    let mut arguments: libc::clone_args = unsafe { mem::zeroed() };
+    arguments.flags = flags;
+    arguments.exit_signal = u64::from(libc::SIGCHLD.unsigned_abs());
+    arguments.set_tid = chosen_by_us * chosen.as_ptr() as u64;
+    arguments.set_tid_size = chosen_by_us;
+    // SAFETY: the structure and the number it points to live across the call. Without `CLONE_VM`
+    // the child has a copy of everything, and goes straight to `begin`, which never returns.
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        0 => begin(commands.as_raw_fd()),
+        pid => i32::try_from(pid).map_err(io::Error::other),
+    }
+}
+
+/// An actor's first steps.
+fn begin(commands: c_int) -> ! {
+    // SAFETY: descriptors are numbers; nothing in the child uses those that are closed here.
+    unsafe {
+        libc::dup3(commands, COMMANDS, libc::O_CLOEXEC);
+        if commands == COMMANDS {
+            libc::fcntl(COMMANDS, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+        libc::syscall(libc::SYS_close_range, 4, u32::MAX, 0);
+    }
+    die_with_parent();
+    serve(Actor { connection: -1 })
+}
+
+/// Again after every change of ids, which clears it.
+fn die_with_parent() {
+    // SAFETY: a number is set in the kernel.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+fn exit(code: c_int) -> ! {
+    // SAFETY: ends the process, running nothing of the test's.
+    unsafe { libc::_exit(code) }
+}
+
+fn errno() -> c_int {
+    // SAFETY: the C library's own cell for this thread.
+    unsafe { *libc::__errno_location() }
+}
+
+/// 0, or the errno.
+fn status(result: c_long) -> c_int {
+    if result == -1 { errno() } else { 0 }
+}
+
+/// A bare system call with numbers only.
+fn call(number: c_long, a: c_long, b: c_long, c: c_long) -> c_int {
+    // SAFETY: used for calls below whose arguments are numbers, not addresses.
+    status(unsafe { libc::syscall(number, a, b, c) })
+}
+
+#[derive(Clone, Copy)]
+struct Actor {
+    connection: c_int,
+}
+
+/// The life of an actor: command, deed, answer.
+fn serve(mut actor: Actor) -> ! {
+    let mut packet = [0; PACKET];
+    loop {
+        let (length, descriptor) = receive(&mut packet);
+        let Some((op, payload)) = packet.get(..length).and_then(<[u8]>::split_first) else {
+            // The test is over.
+            exit(0);
+        };
+        let Some(op) = Op::ALL.into_iter().find(|known| *known as u8 == *op) else { exit(120) };
+        actor.perform(op, payload, descriptor);
+    }
+}
+
+impl Actor {
+    fn perform(&mut self, op: Op, payload: &[u8], descriptor: c_int) {
+        let status = match op {
+            Op::Connect => connect(payload).map_or_else(|errno| errno, |fd| self.keep(fd)),
+            Op::ConnectAs => {
+                connect_in_thread(payload).map_or_else(|errno| errno, |fd| self.keep(fd))
+            }
+            Op::Disconnect => call(libc::SYS_close, self.connection.into(), 0, 0),
+            Op::EndMainThread => return self.end_main_thread(),
+            Op::Exec => exec(payload),
+            Op::Exit => exit(payload.first().copied().unwrap_or_default().into()),
+            Op::Fork => return fork(*self, descriptor),
+            Op::Give => return answer(0, &[], self.connection),
+            Op::Gids => set_ids(libc::SYS_setresgid, payload),
+            Op::GroupRange => set_group_range(word(payload, 0), word(payload, 1)),
+            Op::Groups => set_groups(payload.as_ptr().cast(), payload.len() / 4),
+            Op::Name => set_name(payload),
+            Op::Receive => return receive_data(self.connection),
+            Op::Send => send_data(self.connection, payload),
+            Op::Take => self.keep(descriptor),
+            Op::Uids => set_ids(libc::SYS_setresuid, payload),
+            Op::Unshare => call(libc::SYS_unshare, word(payload, 0).into(), 0, 0),
+        };
+        answer(status, &[], -1);
+    }
+
+    fn keep(&mut self, connection: c_int) -> c_int {
+        self.connection = connection;
+        // Stays open across exec: that is what the tests are about.
+        // SAFETY: a number is set in the kernel.
+        status(unsafe { libc::fcntl(connection, libc::F_SETFD, 0) }.into())
+    }
+
+    fn end_main_thread(self) {
+        extern "C" fn go_on(actor: *mut c_void) -> c_int {
+            // SAFETY: points to the copy made below, which is never freed.
+            let actor = unsafe { *actor.cast::<Actor>() };
+            answer(0, &[], -1);
+            serve(actor)
+        }
+        let started = thread(go_on, self);
+        if started != 0 {
+            return answer(started, &[], -1);
+        }
+        // SAFETY: ends this thread only.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+}
+
+fn word(payload: &[u8], index: usize) -> u32 {
+    let bytes = payload.get(index * 4..).and_then(<[u8]>::first_chunk);
+    u32::from_le_bytes(bytes.copied().unwrap_or_default())
+}
+
+fn set_ids(number: c_long, payload: &[u8]) -> c_int {
+    let [real, effective, saved] = [0, 1, 2].map(|index| word(payload, index).into());
+    let status = call(number, real, effective, saved);
+    die_with_parent();
+    status
+}
+
+fn set_groups(first: *const u32, count: usize) -> c_int {
+    // SAFETY: the callers' numbers lie there, any alignment, for the kernel copies bytes.
+    status(unsafe { libc::syscall(libc::SYS_setgroups, count, first) })
+}
+
+fn set_group_range(first: u32, count: u32) -> c_int {
+    let bytes = count as usize * size_of::<u32>();
+    let room = map(bytes.max(1)).cast::<u32>();
+    if room.is_null() {
+        return libc::ENOMEM;
+    }
+    for (index, id) in (first..).take(count as usize).enumerate() {
+        // SAFETY: below `count`, for which there is room.
+        unsafe { room.add(index).write(id) };
+    }
+    set_groups(room, count as usize)
+}
+
+/// Memory that is never given back; null if there is none.
+fn map(bytes: usize) -> *mut c_void {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping touches no other.
+    let room = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    if room == libc::MAP_FAILED { ptr::null_mut() } else { room }
+}
+
+fn set_name(name: &[u8]) -> c_int {
+    let mut comm = [0_u8; 16];
+    for (to, from) in comm.iter_mut().take(15).zip(name) {
+        *to = *from;
+    }
+    // SAFETY: 16 bytes that end with zero.
+    status(unsafe { libc::prctl(libc::PR_SET_NAME, comm.as_ptr()) }.into())
+}
+
+fn connect(path: &[u8]) -> Result<c_int, c_int> {
+    // SAFETY: the family is a number and the path bytes; zero is a value of both.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    if path.len() >= address.sun_path.len() {
+        return Err(libc::ENAMETOOLONG);
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(path) {
+        *to = from.cast_signed();
+    }
+    // SAFETY: the address is a live local of that size.
+    unsafe {
+        let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
+        let length = size_of_val(&address) as libc::socklen_t;
+        if socket == -1 || libc::connect(socket, (&raw const address).cast(), length) == -1 {
+            return Err(errno());
+        }
+        Ok(socket)
+    }
+}
+
+/// What a thread is given.
+struct ConnectAs {
+    uid: u32,
+    path: *const u8,
+    length: usize,
+    result: AtomicI32,
+    error: AtomicI32,
+}
+
+fn connect_in_thread(payload: &[u8]) -> Result<c_int, c_int> {
+    extern "C" fn run(task: *mut c_void) -> c_int {
+        // SAFETY: points to the copy made by `thread`, which is never freed; the path is in the
+        // packet, which the main thread leaves alone until there is a result.
+        let (task, path) = unsafe {
+            let task = &*task.cast::<&ConnectAs>();
+            (*task, std::slice::from_raw_parts(task.path, task.length))
+        };
+        let error = call(libc::SYS_setresuid, -1, task.uid.into(), -1);
+        let connected = if error == 0 { connect(path) } else { Err(error) };
+        task.error.store(connected.err().unwrap_or_default(), Ordering::Release);
+        task.result.store(connected.unwrap_or(-2), Ordering::Release);
+        loop {
+            // SAFETY: waits.
+            unsafe { libc::pause() };
+        }
+    }
+    let path = payload.get(4..).unwrap_or_default();
+    let task = ConnectAs {
+        uid: word(payload, 0),
+        path: path.as_ptr(),
+        length: path.len(),
+        result: AtomicI32::new(-1),
+        error: AtomicI32::new(0),
+    };
+    let started = thread(run, &raw const task);
+    if started != 0 {
+        return Err(started);
+    }
+    loop {
+        match task.result.load(Ordering::Acquire) {
+            // SAFETY: gives up the processor.
+            -1 => _ = unsafe { libc::sched_yield() },
+            -2 => return Err(task.error.load(Ordering::Acquire)),
+            connection => return Ok(connection),
+        }
+    }
+}
+
+/// Starts a thread with a copy of `argument`; 0 or an errno.
+fn thread<T: Copy>(run: extern "C" fn(*mut c_void) -> c_int, argument: T) -> c_int {
+    let stack = map(STACK);
+    if stack.is_null() {
+        return libc::ENOMEM;
+    }
+    let flags = libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_SYSVSEM;
+    // SAFETY: the argument lies at the low end of a fresh mapping, which is aligned for anything;
+    // the stack begins at its high end and grows down, and neither is ever freed. The thread shares
+    // this one's thread-local storage, of which it uses errno only, while this one waits or ends.
+    status(
+        unsafe {
+            stack.cast::<T>().write(argument);
+            libc::clone(run, stack.byte_add(STACK), flags, stack)
+        }
+        .into(),
+    )
+}
+
+/// Path, then zero-terminated arguments.
+fn exec(payload: &[u8]) -> c_int {
+    let mut arguments = [ptr::null::<libc::c_char>(); ARGUMENTS];
+    let starts = payload
+        .iter()
+        .enumerate()
+        .filter(|(index, byte)| **byte == 0 && index + 1 < payload.len())
+        .filter_map(|(index, _)| payload.get(index + 1..));
+    for (to, from) in arguments.iter_mut().take(ARGUMENTS - 1).zip(starts) {
+        *to = from.as_ptr().cast();
+    }
+    let environment = [ptr::null::<libc::c_char>()];
+    // SAFETY: path and arguments end with zero inside the packet, both arrays with null.
+    unsafe {
+        libc::execve(payload.as_ptr().cast(), arguments.as_ptr(), environment.as_ptr());
+    }
+    errno()
+}
+
+fn fork(actor: Actor, commands: c_int) {
+    // SAFETY: as in `start`: a copy of everything, and `serve` never returns.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone, c_long::from(libc::SIGCHLD), 0_i64, 0_i64, 0_i64, 0_i64)
+    };
+    match pid {
+        -1 => answer(errno(), &[], -1),
+        // No death with the parent: outliving it is what this one is for. It ends when its command
+        // socket does.
+        0 => {
+            // SAFETY: numbers; the old command socket is the parent's.
+            unsafe {
+                libc::dup3(commands, COMMANDS, libc::O_CLOEXEC);
+                libc::close(commands);
+            }
+            serve(actor)
+        }
+        pid => {
+            call(libc::SYS_close, commands.into(), 0, 0);
+            let pid = i32::try_from(pid).unwrap_or_default();
+            answer(0, &pid.to_le_bytes(), -1);
+        }
+    }
+}
+
+fn send_data(connection: c_int, mut bytes: &[u8]) -> c_int {
+    while !bytes.is_empty() {
+        // SAFETY: a live slice.
+        let sent = unsafe {
+            libc::send(connection, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL)
+        };
+        let Ok(sent) = usize::try_from(sent) else { return errno() };
+        bytes = bytes.get(sent..).unwrap_or_default();
+    }
+    0
+}
+
+fn receive_data(connection: c_int) {
+    let mut bytes = [0_u8; READ];
+    // SAFETY: a live buffer of that size.
+    let received = unsafe { libc::read(connection, bytes.as_mut_ptr().cast(), bytes.len()) };
+    match usize::try_from(received) {
+        Ok(length) => answer(0, bytes.get(..length).unwrap_or_default(), -1),
+        Err(_) => answer(errno(), &[], -1),
+    }
+}
+
+/// Room for one descriptor, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 32]);
+
+/// One command, and the descriptor that came with it or -1; length 0 at the end.
+fn receive(packet: &mut [u8]) -> (usize, c_int) {
+    let mut control = Control([0; 32]);
+    let mut part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
+    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
+    // SAFETY: zero bytes are a value of the header; its parts are live locals of the sizes given;
+    // the control message is read only if the kernel wrote one that holds a descriptor.
+    unsafe {
+        let header = message.as_mut_ptr();
+        (*header).msg_iov = &raw mut part;
+        (*header).msg_iovlen = 1;
+        (*header).msg_control = (&raw mut control).cast();
+        (*header).msg_controllen = size_of::<Control>();
+        let length = loop {
+            let length = libc::recvmsg(COMMANDS, header, libc::MSG_CMSG_CLOEXEC);
+            if length != -1 || errno() != libc::EINTR {
+                break length;
+            }
+        };
+        let first = libc::CMSG_FIRSTHDR(header);
+        let descriptor = if first.is_null() || (*first).cmsg_type != libc::SCM_RIGHTS {
+            -1
+        } else {
+            libc::CMSG_DATA(first).cast::<c_int>().read_unaligned()
+        };
+        (usize::try_from(length).unwrap_or_default(), descriptor)
+    }
+}
+
+fn answer(status: c_int, payload: &[u8], descriptor: c_int) {
+    let head = status.to_le_bytes();
+    let mut control = Control([0; 32]);
+    let mut parts = [
+        libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
+        libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() },
+    ];
+    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
+    // SAFETY: zero bytes are a value of the header; its parts are live locals of the sizes given,
+    // which the kernel only reads; one descriptor has room in 32 bytes.
+    unsafe {
+        let header = message.as_mut_ptr();
+        (*header).msg_iov = parts.as_mut_ptr();
+        (*header).msg_iovlen = parts.len();
+        if descriptor >= 0 {
+            (*header).msg_control = (&raw mut control).cast();
+            let space = libc::CMSG_SPACE(size_of::<c_int>() as u32);
+            (*header).msg_controllen = space as usize;
+            let first = libc::CMSG_FIRSTHDR(header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
+            libc::CMSG_DATA(first).cast::<c_int>().write_unaligned(descriptor);
+        }
+        libc::sendmsg(COMMANDS, header, libc::MSG_NOSIGNAL);
+    }
+}

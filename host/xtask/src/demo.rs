@@ -1,0 +1,233 @@
+//! `cargo xtask run`: the daemon on its embedded defaults, and real processes that ask it.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{build_witgate, target_dir};
+
+/// How long the daemon may take to compile its plugins and open its sockets.
+const START: Duration = Duration::from_secs(60);
+/// An unprivileged uid; it needs no account.
+const SOMEBODY: u32 = 1000;
+/// What a container runtime would call the control group of a container.
+const CONTAINER: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+
+/// The entry that the demonstration adds to the default ones.
+const ENTRIES: &str = r#"# Whatever runs in a Docker container of this host.
+[[entry]]
+name = "containers"
+identity = "/container/{container.id}"
+match = { container.runtime = "docker" }
+"#;
+
+/// Starts the daemon and keeps it until it is interrupted.
+pub fn stay() -> Result<()> {
+    let binary = build_witgate()?;
+    let dir = target_dir().join("witgate");
+    fs::create_dir_all(&dir)?;
+    let dir = dir.canonicalize()?;
+    let mut daemon = Daemon::start(&binary, &dir)?;
+    let (witgate, socket) = (binary.display(), dir.join("public/api.sock"));
+    let (dir, socket) = (dir.display(), socket.display());
+    println!(
+        "\nThe daemon is up. In another terminal:\n\n  \
+         curl --unix-socket {socket} http://localhost/v1/attest\n  \
+         echo | nc -U {socket}\n  \
+         echo attest | nc -U {socket}\n  \
+         {witgate} attest --dir {dir}\n  \
+         {witgate} why --dir {dir} --last\n  \
+         {witgate} status --dir {dir}\n\nEntries are in {dir}/entries.d; Ctrl-C stops it.\n"
+    );
+    let status = daemon.0.wait()?;
+    if !status.success() {
+        bail!("the daemon ended with {status}");
+    }
+    Ok(())
+}
+
+/// Starts the daemon, lets three processes with different identities ask, and stops it.
+pub fn once() -> Result<()> {
+    let built = build_witgate()?;
+    let dir = std::env::temp_dir().join(format!("witgate-once-{}", std::process::id()));
+    let outcome = show(&built, &dir);
+    fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    outcome
+}
+
+fn show(built: &Path, dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir.join("entries.d"))?;
+    // Another uid must be able to reach the socket and to run the client.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
+    let binary = dir.join("witgate");
+    fs::copy(built, &binary)?;
+    fs::write(dir.join("entries.d/containers.toml"), ENTRIES)?;
+    let mut daemon = Daemon::start(&binary, dir)?;
+
+    let attest = || {
+        let mut attest = Command::new(&binary);
+        attest.args(["attest", "--json", "--dir"]).arg(dir);
+        attest
+    };
+    ask("the one who started the daemon", &binary, dir, &mut attest(), Some("allow"))?;
+    if nix_is_root() {
+        ask("uid 1000", &binary, dir, attest().uid(SOMEBODY).gid(SOMEBODY), Some("deny"))?;
+        match ContainerGroup::make()? {
+            Some(group) => {
+                let command = &mut group.inside(attest());
+                ask(
+                    "a process in a control group named as a container",
+                    &binary,
+                    dir,
+                    command,
+                    Some("allow"),
+                )?;
+            }
+            None => println!(
+                "--- no cgroup hierarchy is mounted and writable; the container is left out"
+            ),
+        }
+    } else {
+        println!("--- not root: another uid and a control group need it, so they are left out");
+    }
+    daemon.stop()
+}
+
+fn nix_is_root() -> bool {
+    // The owner of /proc/self is our effective uid; no system call wrapper needed for that.
+    fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+/// One process asks; its answer and the why of it are printed.
+fn ask(
+    who: &str,
+    binary: &Path,
+    dir: &Path,
+    command: &mut Command,
+    expected: Option<&str>,
+) -> Result<()> {
+    println!("--- {who}");
+    let Output { stdout, stderr, .. } = command.output().with_context(|| format!("{command:?}"))?;
+    let answer = String::from_utf8_lossy(&stdout);
+    let field = |name: &str| {
+        let key = format!("\"{name}\":\"");
+        answer
+            .replace("\": \"", "\":\"")
+            .split_once(&key)
+            .and_then(|(_, rest)| rest.split('"').next().map(str::to_owned))
+    };
+    let Some(id) = field("decision_id") else {
+        bail!("no decision in the answer: {answer}{}", String::from_utf8_lossy(&stderr));
+    };
+    let why = Command::new(binary).args(["why", &id, "--dir"]).arg(dir).output()?;
+    print!("{}", String::from_utf8_lossy(&why.stdout));
+    if !why.status.success() {
+        bail!("witgate why {id} failed: {}", String::from_utf8_lossy(&why.stderr));
+    }
+    let decision = field("decision").unwrap_or_else(|| "deny".to_owned());
+    if expected.is_some_and(|expected| expected != decision) {
+        bail!("{who}: expected {expected:?}, got {answer}");
+    }
+    Ok(())
+}
+
+/// A daemon of ours; it is stopped when this is dropped.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(binary: &Path, dir: &Path) -> Result<Self> {
+        let child = Command::new(binary)
+            .args(["serve", "--dir"])
+            .arg(dir)
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| binary.display().to_string())?;
+        let mut daemon = Self(child);
+        let started = Instant::now();
+        loop {
+            let ready = Command::new(binary).args(["status", "--dir"]).arg(dir).output()?;
+            if ready.status.success() {
+                return Ok(daemon);
+            }
+            if let Some(status) = daemon.0.try_wait()? {
+                bail!("the daemon ended with {status} before it was ready");
+            }
+            if started.elapsed() > START {
+                bail!("the daemon was not ready after {} s", START.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        let pid = self.0.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status()?;
+        let status = self.0.wait()?;
+        if !status.success() {
+            bail!("the daemon ended with {status} after SIGTERM");
+        }
+        println!("--- the daemon drained and stopped");
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A control group named as a container's, removed when this is dropped.
+struct ContainerGroup(PathBuf);
+
+impl ContainerGroup {
+    /// Makes it in the first hierarchy that lets us; none if no hierarchy does.
+    fn make() -> Result<Option<Self>> {
+        let mounts = fs::read_to_string("/proc/self/mounts")?;
+        let hierarchies = mounts.lines().filter_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            let (at, kind) = (fields.next()?, fields.next()?);
+            matches!(kind, "cgroup" | "cgroup2").then(|| PathBuf::from(at))
+        });
+        for hierarchy in hierarchies {
+            // cpuset refuses processes until it is configured; every other one takes them.
+            if hierarchy.ends_with("cpuset") {
+                continue;
+            }
+            let group = hierarchy.join("docker").join(CONTAINER);
+            if fs::create_dir_all(&group).is_ok() {
+                return Ok(Some(Self(group)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same command, run from inside the group.
+    fn inside(&self, command: Command) -> Command {
+        let mut shell = Command::new("sh");
+        let procs = self.0.join("cgroup.procs");
+        shell.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(procs);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell
+    }
+}
+
+impl Drop for ContainerGroup {
+    fn drop(&mut self) {
+        // The group empties a moment after its last process was reaped.
+        for _ in 0..50 {
+            if fs::remove_dir(&self.0).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.parent().map(fs::remove_dir);
+    }
+}

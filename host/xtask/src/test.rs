@@ -1,0 +1,87 @@
+//! `cargo xtask test`: the steps that land a change, in the order in which they fail fastest.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    demo, needs, readme,
+    shell::{cargo, root, run},
+};
+
+/// Tries of the PID-reuse harness in a long run.
+const LONG_REUSE_TRIES: &str = "100000";
+
+type Step = (&'static str, fn(bool) -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("needs", |_| needs::programs().and_then(|()| needs::wasm_target())),
+    ("fmt", |_| fmt()),
+    ("clippy", |_| clippy()),
+    ("test", unit_and_end_to_end),
+    ("doc", |_| doc()),
+    ("guests", |_| guests()),
+    ("deny", |_| deny()),
+    ("once", |_| demo::once()),
+    ("readme", |_| readme::run()),
+];
+
+/// Runs all steps, or those named.
+pub fn all(long: bool, only: &[&str]) -> Result<()> {
+    if let Some(unknown) = only.iter().find(|name| !STEPS.iter().any(|(step, _)| step == *name)) {
+        let known: Vec<_> = STEPS.iter().map(|(step, _)| *step).collect();
+        bail!("there is no step {unknown}; the steps are {}", known.join(" "));
+    }
+    let mut passed = 0;
+    for (name, step) in STEPS.iter().filter(|(name, _)| only.is_empty() || only.contains(name)) {
+        println!("=== {name}");
+        let started = Instant::now();
+        step(long).with_context(|| {
+            format!("step {name} failed; run it alone: cargo xtask test {name}")
+        })?;
+        println!("=== {name} took {} s", started.elapsed().as_secs());
+        passed += 1;
+    }
+    println!("steps: {passed} passed, 0 failed");
+    Ok(())
+}
+
+fn fmt() -> Result<()> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().current_dir(root().join("plugins")).args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let deny = ["--", "--deny", "warnings"];
+    run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets"]).args(deny))?;
+    run(cargo()
+        .current_dir(root().join("plugins"))
+        .args(["clippy", "--locked", "--workspace", "--target", "wasm32-wasip2"])
+        .args(deny))
+}
+
+fn unit_and_end_to_end(long: bool) -> Result<()> {
+    let mut test = cargo();
+    test.args(["test", "--locked", "--workspace", "--all-targets"]);
+    if long {
+        test.env("WITGATE_REUSE_TRIES", LONG_REUSE_TRIES);
+    }
+    run(&mut test)
+}
+
+fn doc() -> Result<()> {
+    run(cargo().args(["test", "--locked", "--workspace", "--doc"]))?;
+    run(cargo()
+        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// The guests' own tests run natively: their logic does not know that it is Wasm.
+fn guests() -> Result<()> {
+    run(cargo().current_dir(root().join("plugins")).args(["test", "--locked", "--workspace"]))
+}
+
+fn deny() -> Result<()> {
+    let mut deny = std::process::Command::new(needs::cargo_deny()?);
+    run(deny.current_dir(root()).args(["check", "licenses", "bans", "sources"]))
+}
