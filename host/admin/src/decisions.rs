@@ -14,7 +14,10 @@ use witgate_decision::{
 };
 use witgate_identity::DecisionId;
 
-use crate::{problem::Problem, router::{Handles, Shared, Viewer}};
+use crate::{
+    problem::Problem,
+    router::{Handles, Shared, Viewer},
+};
 
 /// Decisions on a page if the query does not say.
 const DEFAULT_LIMIT: usize = 50;
@@ -97,7 +100,9 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = text.parse::<SignedDuration>() {
         return Timestamp::now().checked_sub(span).map_err(|error| error.to_string());
     }
-    text.parse().map_err(|_| format!("{text:?} is neither a span such as 2h nor a moment such as 2026-01-31T12:00:00Z"))
+    text.parse().map_err(|_| {
+        format!("{text:?} is neither a span such as 2h nor a moment such as 2026-01-31T12:00:00Z")
+    })
 }
 
 /// `GET /api/v1/decisions/{id}`, from the ring or else from the audit log.
@@ -135,7 +140,9 @@ impl Handles {
                 // A decision that was withheld has a second record, which is what became of it.
                 .last()
         });
-        found.await.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        found
+            .await
+            .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
     }
 
     fn not_found(&self, id: &DecisionId) -> Problem {
@@ -143,7 +150,10 @@ impl Handles {
         let about = self.control.about();
         let since = horizon.oldest.map_or_else(|| "now".to_owned(), |oldest| oldest.to_string());
         let detail = if id.node() == about.node {
-            format!("{id} is neither among the {} recent decisions, which reach back to {since}, nor in the audit log; refusals that repeat are counted, not kept", horizon.kept)
+            format!(
+                "{id} is neither among the {} recent decisions, which reach back to {since}, nor in the audit log; refusals that repeat are counted, not kept",
+                horizon.kept
+            )
         } else {
             format!("{id} was decided on {:?}; this is {:?}", id.node(), about.node)
         };
@@ -155,7 +165,8 @@ impl Handles {
 pub(crate) async fn suggest(state: State<Shared>, id: Path<String>) -> Result<String, Problem> {
     let vocabulary = state.decider.generation().map(|g| Generation::vocabulary(&g.catalogue));
     let Json(detail) = one(state, id).await?;
-    let name = detail.why.you.exe.as_deref().and_then(|exe| exe.rsplit('/').next()).unwrap_or("workload");
+    let name =
+        detail.why.you.exe.as_deref().and_then(|exe| exe.rsplit('/').next()).unwrap_or("workload");
     Ok(witgate_policy::suggest(&detail.why.evidence(), name, &vocabulary.unwrap_or_default()))
 }
 
@@ -176,7 +187,7 @@ pub(crate) async fn dry_run(
     })?;
     let generation = admin.decider.generation();
     let policy = generation.map(|generation| std::sync::Arc::clone(&generation.policy));
-    let policy =
-        policy.ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no entries are loaded"))?;
+    let policy = policy
+        .ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no entries are loaded"))?;
     Ok(Json(Detail::of_recorded(why, admin.decider.ring(), &policy)))
 }

@@ -46,7 +46,9 @@ impl crate::router::Handles {
             reasons.push("the daemon is starting or draining".to_owned());
         }
         if let Some(problem) = audit_problem(self.decider.audit().health().state) {
-            reasons.push(format!("audit log: {problem}; no identity is given until it can be written"));
+            reasons.push(format!(
+                "audit log: {problem}; no identity is given until it can be written"
+            ));
         }
         if let Some(report) = self.control.last_reload().filter(|report| !report.ok) {
             warnings.push(format!(

@@ -62,9 +62,13 @@ struct CountersView {
 
 impl From<&Counters> for CountersView {
     fn from(counters: &Counters) -> Self {
-        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let micros =
+            |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self {
-            calls: OutcomeKind::ALL.into_iter().map(|kind| (kind.as_str(), counters.calls(kind))).collect(),
+            calls: OutcomeKind::ALL
+                .into_iter()
+                .map(|kind| (kind.as_str(), counters.calls(kind)))
+                .collect(),
             elapsed_us: micros(counters.elapsed()),
             longest_us: micros(counters.longest()),
             memory_bytes: counters.memory_bytes(),
@@ -139,7 +143,8 @@ pub(crate) async fn entries(
         .ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no entries are loaded"))?;
     let (after, now) = (query.after.unwrap_or_default(), jiff::Timestamp::now());
     let total = policy.entries().count();
-    let entries: Vec<_> = policy.entries().skip(after).take(MAX_ENTRIES).map(|entry| entry.summary(now)).collect();
+    let entries: Vec<_> =
+        policy.entries().skip(after).take(MAX_ENTRIES).map(|entry| entry.summary(now)).collect();
     let end = after + entries.len();
     let next = (end < total).then_some(end);
     Ok(Json(EntriesView { revision: policy.revision().to_owned(), total, entries, next }))
@@ -177,5 +182,10 @@ pub(crate) fn register_plugins(decider: &Decider, registry: &mut Registry) {
     }
     registry.register("plugin_calls", "Calls of plugins by result", calls);
     registry.register_with_unit("plugin_duration", "Time in plugins", Unit::Seconds, seconds);
-    registry.register_with_unit("plugin_memory_peak", "Most memory of one call", Unit::Bytes, memory);
+    registry.register_with_unit(
+        "plugin_memory_peak",
+        "Most memory of one call",
+        Unit::Bytes,
+        memory,
+    );
 }

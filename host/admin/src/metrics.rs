@@ -1,6 +1,10 @@
 //! `/metrics`, by a library.
 
-use axum::{extract::State, http::{StatusCode, header}, response::{IntoResponse, Response}};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use prometheus_client::{encoding::text::encode, metrics::gauge::ConstGauge, registry::Registry};
 
 use crate::{problem::Problem, router::Shared};
@@ -22,10 +26,16 @@ pub(crate) async fn metrics(State(admin): State<Shared>) -> Response {
     }
     let last = admin.control.last_reload();
     let ok = i64::from(last.as_ref().is_none_or(|report| report.ok));
-    registry.register("config_last_reload_successful", "1 unless the last reload failed", ConstGauge::new(ok));
+    registry.register(
+        "config_last_reload_successful",
+        "1 unless the last reload failed",
+        ConstGauge::new(ok),
+    );
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => ([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),
-        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
     }
 }

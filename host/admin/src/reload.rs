@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use witgate_decision::Generation;
 
-use crate::{About, problem::Problem, router::{Shared, Viewer}};
+use crate::{
+    About,
+    problem::Problem,
+    router::{Shared, Viewer},
+};
 
 /// The daemon as the admin API sees it.
 pub trait Control: Send + Sync + std::fmt::Debug {

@@ -38,7 +38,10 @@ impl Viewer {
         if self.role == Some(Role::Admin) {
             return Ok(());
         }
-        let detail = format!("uid {} may look, and only an administrator may do this; see [listen.admin] admin", self.uid);
+        let detail = format!(
+            "uid {} may look, and only an administrator may do this; see [listen.admin] admin",
+            self.uid
+        );
         Err(Problem::new(StatusCode::FORBIDDEN, detail))
     }
 }
@@ -78,7 +81,10 @@ impl Admin {
     pub fn service<B>(
         &self,
         viewer: Viewer,
-    ) -> impl Service<axum::http::Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + use<B>
+    ) -> impl Service<axum::http::Request<B>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + use<B>
     where
         B: axum::body::HttpBody<Data = axum::body::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
@@ -116,10 +122,14 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = match viewer {
         Some(Viewer { role: Some(_), .. }) => next.run(request).await,
         Some(Viewer { uid, role: None }) => {
-            let detail = format!("uid {uid} may not look here; an operator can list it under [listen.admin] view");
+            let detail = format!(
+                "uid {uid} may not look here; an operator can list it under [listen.admin] view"
+            );
             Problem::new(StatusCode::FORBIDDEN, detail).into_response()
         }
-        None => Problem::new(StatusCode::FORBIDDEN, "the connection has no credentials").into_response(),
+        None => {
+            Problem::new(StatusCode::FORBIDDEN, "the connection has no credentials").into_response()
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

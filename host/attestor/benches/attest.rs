@@ -2,6 +2,7 @@
 //! component that does next to nothing. All over the same recorded process.
 //!
 //! `cargo bench -p witgate-attestor`
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
 
 use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration, time::Instant};
 

@@ -110,11 +110,15 @@ fn nobody_is_told_about_unknown_keys_that_nobody_wants() {
     assert_eq!(checked.unknown[0].reason, "be\\u{7}cause");
 }
 
+fn look_away(check: &Check<'_>) -> Vec<UnknownKey> {
+    check.not_applicable()
+}
+
 #[test]
 fn not_applicable_does_not_cover_up_a_fact_that_could_not_be_read() {
-    let unknown = with(ALL, |check| check.not_applicable());
+    let unknown = with(ALL, look_away);
     assert_eq!(unknown.iter().map(|u| u.key.as_str()).collect::<Vec<_>>(), ["state"]);
-    assert_eq!(with(&["uid"], |check| check.not_applicable()), []);
+    assert_eq!(with(&["uid"], look_away), []);
 }
 
 #[test]

@@ -29,8 +29,9 @@ pub(crate) struct Answer {
 impl Answer {
     /// The body as what it should be.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::internal(format!("the admin socket answered something else: {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Failure::internal(format!("the admin socket answered something else: {error}"))
+        })
     }
 
     /// The body as text.
@@ -47,7 +48,8 @@ impl Answer {
             _ => Exit::Deny,
         };
         let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
-        let detail = problem.map_or_else(|| format!("status {}", self.status), |problem| problem.detail);
+        let detail =
+            problem.map_or_else(|| format!("status {}", self.status), |problem| problem.detail);
         Err(Failure::new(exit, detail))
     }
 }
@@ -70,7 +72,8 @@ async fn converse(socket: &Path, method: Method, path: &str) -> Result<Answer, F
         let help = "is the daemon running? see --dir and --admin-socket";
         Failure::new(exit, format!("admin socket {}: {error}; {help}", socket.display()))
     })?;
-    let broken = |error: hyper::Error| Failure::unavailable(format!("{}: {error}", socket.display()));
+    let broken =
+        |error: hyper::Error| Failure::unavailable(format!("{}: {error}", socket.display()));
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     tokio::spawn(connection);

@@ -45,7 +45,9 @@ pub(crate) struct Form {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask who this process is; exits 0 with an identity, 1 without.
-    #[command(after_help = "Example:\n  witgate attest --dir /tmp/witgate\n\nIt is `witgate` that is attested here, not your service; for that see `witgate why --unit`.")]
+    #[command(
+        after_help = "Example:\n  witgate attest --dir /tmp/witgate\n\nIt is `witgate` that is attested here, not your service; for that see `witgate why --unit`."
+    )]
     Attest(Form),
     /// Look at the audit log.
     #[command(subcommand)]
@@ -66,13 +68,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Entry(EntryCommand),
     /// Write a commented configuration.
-    #[command(after_help = "Example:\n  witgate init --trust-domain example.org --dir /tmp/witgate")]
+    #[command(
+        after_help = "Example:\n  witgate init --trust-domain example.org --dir /tmp/witgate"
+    )]
     Init(InitOptions),
     /// Load plugins and entries anew; on any error the old ones stay.
     #[command(after_help = "Example:\n  witgate reload --dir /tmp/witgate")]
     Reload(Form),
     /// Run the daemon.
-    #[command(after_help = "Example:\n  witgate serve --dir /tmp/witgate\n\nSIGHUP reloads, SIGTERM drains and stops.")]
+    #[command(
+        after_help = "Example:\n  witgate serve --dir /tmp/witgate\n\nSIGHUP reloads, SIGTERM drains and stops."
+    )]
     Serve,
     /// Say how the daemon is; exits 0 if it is ready.
     #[command(after_help = "Example:\n  witgate status --dir /tmp/witgate")]
@@ -84,7 +90,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  witgate whoami --dir /tmp/witgate")]
     Whoami(Form),
     /// Explain a decision.
-    #[command(after_help = "Examples:\n  witgate why --last\n  witgate why --denied --since 2h\n  witgate why --pid 4242")]
+    #[command(
+        after_help = "Examples:\n  witgate why --last\n  witgate why --denied --since 2h\n  witgate why --pid 4242"
+    )]
     Why(WhyOptions),
 }
 
@@ -198,5 +206,6 @@ impl Place {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
+    std::path::absolute(path)
+        .map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }

@@ -48,7 +48,12 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Audit(AuditCommand::Verify(options)) => audit::verify(place, &options),
         Command::CompileComponent => serve::compile_component(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "witgate", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "witgate",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Ok)
         }
         Command::Doctor(form) => doctor::doctor(form),

@@ -12,7 +12,8 @@ use crate::{
 
 /// `witgate status`.
 pub(crate) fn status(place: &Place, form: Form) -> Result<Exit, Failure> {
-    let status: Status = ask(&place.admin_socket()?, Method::GET, "/api/v1/status")?.or_problem()?.json()?;
+    let status: Status =
+        ask(&place.admin_socket()?, Method::GET, "/api/v1/status")?.or_problem()?.json()?;
     if form.json {
         say_json(&status)?;
     } else {
@@ -25,12 +26,21 @@ fn for_people(status: &Status) -> String {
     let word = if status.readiness.ready { "ready" } else { "not ready" };
     let about = &status.about;
     let mut lines = vec![
-        format!("{word}  witgate {}  node {}  up {} s", status.version, about.node, status.up_seconds),
+        format!(
+            "{word}  witgate {}  node {}  up {} s",
+            status.version, about.node, status.up_seconds
+        ),
         format!("trust domain  {}", about.trust_domain),
-        format!("generation    {}: {} entries ({}), {} plugins", status.generation, status.entry_count, status.policy_revision, status.plugin_count),
+        format!(
+            "generation    {}: {} entries ({}), {} plugins",
+            status.generation, status.entry_count, status.policy_revision, status.plugin_count
+        ),
         format!("kernel tier   {}", status.tier),
         format!("public socket {}", about.public_socket.display()),
-        format!("decisions     {} kept, {} dropped; {} connections open", status.horizon.kept, status.horizon.dropped, status.connections),
+        format!(
+            "decisions     {} kept, {} dropped; {} connections open",
+            status.horizon.kept, status.horizon.dropped, status.connections
+        ),
         format!("audit head    {}", status.audit.head),
     ];
     lines.extend(status.readiness.reasons.iter().map(|reason| format!("not ready: {reason}")));
@@ -61,5 +71,9 @@ fn reload_for_people(report: &ReloadReport) -> String {
         format!("nothing was changed; generation {} stays in effect", report.generation)
     };
     let warnings = report.warnings.iter().map(|warning| format!("warning: {warning}"));
-    std::iter::once(head).chain(report.errors.iter().cloned()).chain(warnings).collect::<Vec<_>>().join("\n")
+    std::iter::once(head)
+        .chain(report.errors.iter().cloned())
+        .chain(warnings)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -79,7 +79,9 @@ fn of_start(error: StartError) -> Failure {
     let exit = match &error {
         error if error.is_configuration() => Exit::Config,
         StartError::Listen(_) => Exit::Unavailable,
-        StartError::State { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+        StartError::State { source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
             Exit::Permission
         }
         _ => Exit::Internal,
@@ -100,6 +102,7 @@ fn log_to_stderr() {
 
 /// The hidden `witgate compile-component`.
 pub(crate) fn compile_component() -> Result<Exit, Failure> {
-    witgate_attestor::compile_child(std::io::stdin(), std::io::stdout()).map_err(Failure::internal)?;
+    witgate_attestor::compile_child(std::io::stdin(), std::io::stdout())
+        .map_err(Failure::internal)?;
     Ok(Exit::Ok)
 }

@@ -39,7 +39,10 @@ pub(crate) fn why(place: &Place, options: &WhyOptions) -> Result<Exit, Failure> 
     }
     match page.decisions.first() {
         Some(newest) => show(place, options, &format!("/api/v1/decisions/{}", newest.why.id)),
-        None => Err(Failure::new(Exit::Deny, "no such decision among the recent ones; see `witgate status` for how far back they reach")),
+        None => Err(Failure::new(
+            Exit::Deny,
+            "no such decision among the recent ones; see `witgate status` for how far back they reach",
+        )),
     }
 }
 
@@ -80,7 +83,10 @@ fn list(options: &WhyOptions, page: &Page) -> Result<Exit, Failure> {
         let program = why.you.exe.as_deref().unwrap_or("(program unknown)");
         let reason = why.reason.map_or("", witgate_protocol::Reason::as_str);
         let more = if *repeats > 0 { format!("  and {repeats} more") } else { String::new() };
-        say(&format!("{}  {}  {reason:<20} uid {:<6} {program}{more}", why.time, why.id, why.you.uid));
+        say(&format!(
+            "{}  {}  {reason:<20} uid {:<6} {program}{more}",
+            why.time, why.id, why.you.uid
+        ));
     }
     Ok(Exit::Ok)
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use hyper_util::{rt::{TokioIo, TokioTimer}, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::net::UnixStream;
 use witgate_admin::{Admin, Role, Viewer};
 use witgate_facts::Credentials;
@@ -12,7 +15,12 @@ use witgate_protocol::limits;
 use crate::config::{AdminAccess, Roles};
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(admin: Arc<Admin>, access: AdminAccess, kernel: Kernel, stream: UnixStream) {
+pub(crate) async fn serve(
+    admin: Arc<Admin>,
+    access: AdminAccess,
+    kernel: Kernel,
+    stream: UnixStream,
+) {
     let subject = match Subject::accept(&stream, &kernel) {
         Ok(subject) => subject,
         Err(error) => {
@@ -47,7 +55,9 @@ fn viewer(access: &AdminAccess, credentials: &Credentials) -> Viewer {
 /// Root and the daemon's own uid are administrators.
 fn role(access: &AdminAccess, uid: u32, gids: &[u32]) -> Option<Role> {
     let own = rustix::process::geteuid().as_raw();
-    let listed = |roles: &Roles| roles.uids.contains(&uid) || roles.gids.iter().any(|gid| gids.contains(gid));
+    let listed = |roles: &Roles| {
+        roles.uids.contains(&uid) || roles.gids.iter().any(|gid| gids.contains(gid))
+    };
     if uid == 0 || uid == own || listed(&access.admin) {
         Some(Role::Admin)
     } else if listed(&access.view) {

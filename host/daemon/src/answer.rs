@@ -3,7 +3,8 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use tokio::{io::AsyncWriteExt, net::UnixStream, time::timeout};
 use witgate_protocol::{
-    Dialect, HealthAnswer, Outcome, Problem, Protocol, WatchEvent, WhoamiAnswer, frame::json_line, limits,
+    Dialect, HealthAnswer, Outcome, Problem, Protocol, WatchEvent, WhoamiAnswer, frame::json_line,
+    limits,
 };
 
 /// Anything that is answered.
@@ -82,16 +83,33 @@ pub(crate) async fn refuse(stream: &mut UnixStream, protocol: Protocol, problem:
 pub(crate) async fn send(stream: &mut UnixStream, bytes: &[u8]) {
     let write = async {
         stream.write_all(bytes).await?;
-        stream.shutdown().await
+        stream.shutdown().await?;
+        discard(stream)
     };
     // The other end may be gone; there is nobody to tell.
     let _ = timeout(limits::WRITE_DEADLINE, write).await;
 }
 
+/// Takes what has arrived and was not asked for: closing over unread bytes would give the other end
+/// an error after its answer (unix(7), `ECONNRESET`).
+fn discard(stream: &UnixStream) -> std::io::Result<()> {
+    let mut ignored = [0; 4096];
+    let mut left = limits::MAX_REQUEST;
+    while left > 0 {
+        match stream.try_read(&mut ignored)? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
+}
+
 fn http_problem(problem: &Problem) -> Vec<u8> {
     let body = json_line(problem).unwrap_or_default();
-    let reason = StatusCode::from_u16(problem.status).ok().and_then(|status| status.canonical_reason());
-    let retry = problem.retry_after_seconds.map(|s| format!("retry-after: {s}\r\n")).unwrap_or_default();
+    let reason =
+        StatusCode::from_u16(problem.status).ok().and_then(|status| status.canonical_reason());
+    let retry =
+        problem.retry_after_seconds.map(|s| format!("retry-after: {s}\r\n")).unwrap_or_default();
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\ncache-control: no-store\r\n{retry}connection: close\r\n\r\n",
         problem.status,

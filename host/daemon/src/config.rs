@@ -17,14 +17,14 @@ use std::{
 
 use witgate_identity::{NodeName, TrustDomain};
 
-use self::{
-    sections::Partial,
-    table::{Source, Table},
-};
 pub use self::{
     layout::Layout,
     plugins::PluginConfig,
-    sections::{AdminAccess, AuditLimits, ListenConfig, Limits, Roles},
+    sections::{AdminAccess, AuditLimits, Limits, ListenConfig, Roles},
+};
+use self::{
+    sections::Partial,
+    table::{Source, Table},
 };
 
 /// The trust domain of a one-folder daemon that was not given another.

@@ -1,6 +1,6 @@
 //! One connection: accept → peer → admit → detect protocol → serve.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::net::UnixStream;
 use witgate_decision::Caller;
@@ -15,17 +15,21 @@ use crate::{
     rewound::Rewound,
 };
 
+/// How long the first byte of somebody who is not let in is waited for: what they write is on its
+/// way already, or never comes.
+const REFUSAL_WAIT: Duration = Duration::from_millis(100);
+
 /// Serves a connection to its end, which is the end of the process that opened it at the latest.
 pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
     let caller = match peer(&gateway, &stream) {
         Ok(caller) => Arc::new(caller),
-        Err(error) => return turn_away(&mut stream, of_peer(&error)).await,
+        Err(error) => return turn_away(&gateway, &mut stream, of_peer(&error)).await,
     };
     let permit = match gateway.admit(&caller) {
         Ok(permit) => permit,
         Err(shed) => {
             let problem = Problem::new(Reason::RateLimited).retry_after(shed.retry_after_seconds());
-            return turn_away(&mut stream, problem).await;
+            return turn_away(&gateway, &mut stream, problem).await;
         }
     };
     let subject = Arc::clone(&caller);
@@ -90,10 +94,14 @@ async fn closed(read: &mut tokio::net::unix::ReadHalf<'_>) {
     while let Ok(1..) = read.read(&mut ignored).await {}
 }
 
-/// Tells somebody who is not let in why, if they have already said in which protocol. Nobody waits
-/// for them: a flood must cost an accept and little more.
-async fn turn_away(stream: &mut UnixStream, problem: Problem) {
+/// Tells somebody who is not let in why, in the protocol that they speak. Only so many are waited
+/// for, and not for long: a flood must cost an accept and little more.
+async fn turn_away(gateway: &Gateway, stream: &mut UnixStream, problem: Problem) {
     let mut first = [0; 1];
+    if let Some(_place) = gateway.wait_to_refuse() {
+        // Whether they said something in time shows below.
+        let _ = tokio::time::timeout(REFUSAL_WAIT, stream.readable()).await;
+    }
     let protocol = match stream.try_read(&mut first) {
         Ok(1) => witgate_protocol::detect(first[0]),
         _ => Protocol::Line,

@@ -50,7 +50,9 @@ pub enum StartError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// This kernel cannot tell a peer from its successor.
-    #[error("kernel tier {tier}: a peer cannot be told from its successor here; set allow_legacy_kernel = true to serve all the same")]
+    #[error(
+        "kernel tier {tier}: a peer cannot be told from its successor here; set allow_legacy_kernel = true to serve all the same"
+    )]
     Kernel {
         /// The tier.
         tier: witgate_peer::Tier,
@@ -116,10 +118,8 @@ impl Daemon {
         let state = &config.layout.state;
         private_dir(state)?;
         let owner = rustix::process::geteuid().as_raw();
-        load::write_example(&config, owner).map_err(|source| StartError::State {
-            path: config.layout.entries.clone(),
-            source,
-        })?;
+        load::write_example(&config, owner)
+            .map_err(|source| StartError::State { path: config.layout.entries.clone(), source })?;
         let engine = Engine::new(EngineConfig::new(state.join("compiled"), compiler))?;
         let generation = load::load(&config, &engine, 1).await?;
         let public = Listener::bind(&config.public, PUBLIC_DIR)?;
@@ -160,7 +160,10 @@ impl Daemon {
     /// Serves until `stop` says so, then lets what is under way end.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let Self { core, public, admin } = self;
-        let admin_api = Arc::new(Admin::new(Arc::clone(core.gateway.decider()), Arc::clone(&core) as Arc<dyn Control>));
+        let admin_api = Arc::new(Admin::new(
+            Arc::clone(core.gateway.decider()),
+            Arc::clone(&core) as Arc<dyn Control>,
+        ));
         let kernel = core.gateway.decider().kernel().clone();
         let mut connections = JoinSet::new();
         loop {

@@ -37,7 +37,9 @@ pub(crate) async fn read(stream: &mut UnixStream) -> Result<First, NoFirst> {
     match detect(first) {
         Protocol::Http => read_head(stream, buffer).await.map(First::Http),
         Protocol::Line => read_line(stream, buffer).await.map(First::Line),
-        Protocol::Unknown => Err(NoFirst::Wrong(Protocol::Unknown, Problem::unknown_protocol(first))),
+        Protocol::Unknown => {
+            Err(NoFirst::Wrong(Protocol::Unknown, Problem::unknown_protocol(first)))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use witgate_decision::{Caller, Decider, Permit, Reply, Shed, Watch, WatchPermit};
 use witgate_protocol::{Ask, Dialect, HealthAnswer, Problem, Reason, WatchEvent, You};
 
@@ -15,11 +16,15 @@ use crate::answer::Frame;
 pub(crate) struct Gateway {
     decider: Arc<Decider>,
     draining: AtomicBool,
+    refusals: Semaphore,
 }
 
+/// How many who are not let in are waited for at once.
+const REFUSALS: usize = 32;
+
 impl Gateway {
-    pub(crate) const fn new(decider: Arc<Decider>) -> Self {
-        Self { decider, draining: AtomicBool::new(false) }
+    pub(crate) fn new(decider: Arc<Decider>) -> Self {
+        Self { decider, draining: AtomicBool::new(false), refusals: Semaphore::new(REFUSALS) }
     }
 
     pub(crate) const fn decider(&self) -> &Arc<Decider> {
@@ -33,6 +38,11 @@ impl Gateway {
 
     pub(crate) fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed) && self.decider.generation().is_some()
+    }
+
+    /// A place among those who are told why they are not let in; none if there are too many.
+    pub(crate) fn wait_to_refuse(&self) -> Option<SemaphorePermit<'_>> {
+        self.refusals.try_acquire().ok()
     }
 
     /// A connection's place.
@@ -49,7 +59,9 @@ impl Gateway {
             Ask::Health => return Frame::Health(self.health(caller)),
             Ask::Whoami => self.decider.whoami(caller).await,
             Ask::Attest | Ask::Watch if !self.is_ready() => {
-                return Frame::Outcome(witgate_protocol::Outcome::Refuse(Problem::new(Reason::NotReady)));
+                return Frame::Outcome(witgate_protocol::Outcome::Refuse(Problem::new(
+                    Reason::NotReady,
+                )));
             }
             Ask::Attest | Ask::Watch => self.decider.attest(caller, dialect).await,
         };

@@ -36,7 +36,11 @@ const fn idle() -> Duration {
     limits::IDLE_DEADLINE
 }
 
-async fn answer(gateway: &Gateway, caller: Arc<Caller>, request: &Request<Incoming>) -> Response<Body> {
+async fn answer(
+    gateway: &Gateway,
+    caller: Arc<Caller>,
+    request: &Request<Incoming>,
+) -> Response<Body> {
     let uri = request.uri();
     let ask = match Ask::from_http(request.method().as_str(), uri.path(), uri.query()) {
         Ok(ask) => ask,

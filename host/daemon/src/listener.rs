@@ -95,7 +95,12 @@ impl Listener {
         let socket = bind_and_rename(path, dir, listen.mode)?;
         let metadata = fs::symlink_metadata(path).map_err(io)?;
         let socket = tokio::net::UnixListener::from_std(socket).map_err(io)?;
-        Ok(Self { path: path.clone(), socket, inode: (metadata.dev(), metadata.ino()), _lock: lock })
+        Ok(Self {
+            path: path.clone(),
+            socket,
+            inode: (metadata.dev(), metadata.ino()),
+            _lock: lock,
+        })
     }
 
     /// The next connection.
@@ -144,7 +149,8 @@ fn check_ancestors(dir: &Path) -> Result<(), ListenError> {
     for ancestor in real.ancestors() {
         let metadata = fs::symlink_metadata(ancestor).map_err(io)?;
         let (mode, uid) = (metadata.mode(), metadata.uid());
-        let open = mode & 0o022 != 0 && mode & 0o1000 == 0 && !(mode & 0o002 == 0 && metadata.gid() == 0);
+        let open =
+            mode & 0o022 != 0 && mode & 0o1000 == 0 && !(mode & 0o002 == 0 && metadata.gid() == 0);
         if open || (uid != 0 && uid != own) {
             return Err(ListenError::Writable { path: ancestor.to_path_buf(), uid });
         }
@@ -170,7 +176,9 @@ fn lock(socket: &Path) -> Result<File, ListenError> {
         .map_err(io)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(ListenError::InUse { path: socket.to_path_buf() }),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(ListenError::InUse { path: socket.to_path_buf() })
+        }
         Err(errno) => Err(io(errno.into())),
     }
 }
@@ -197,7 +205,8 @@ fn bind_and_rename(
 ) -> Result<std::os::unix::net::UnixListener, ListenError> {
     let io = |source: io::Error| ListenError::Io { path: path.to_path_buf(), source };
     // The private folder's name is as short as can be: it must fit into a socket address, too.
-    let private = tempfile::Builder::new().prefix(".w").rand_bytes(3).tempdir_in(dir).map_err(io)?;
+    let private =
+        tempfile::Builder::new().prefix(".w").rand_bytes(3).tempdir_in(dir).map_err(io)?;
     let hidden = private.path().join("s");
     let len = path.as_os_str().len().max(hidden.as_os_str().len());
     if len > MAX_SOCKET_PATH {

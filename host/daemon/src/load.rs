@@ -53,7 +53,11 @@ impl std::error::Error for LoadErrors {}
 ///
 /// # Errors
 /// Every mistake in all of them; entries are checked as far as the plugins that did load allow.
-pub async fn load(config: &Config, engine: &Arc<Engine>, number: u64) -> Result<Generation, LoadErrors> {
+pub async fn load(
+    config: &Config,
+    engine: &Arc<Engine>,
+    number: u64,
+) -> Result<Generation, LoadErrors> {
     let mut errors = LoadErrors::default();
     let specs = config.plugins.iter().filter_map(|plugin| {
         spec(plugin, &config.layout.plugins).map_err(|error| errors.config.push(error)).ok()
@@ -79,7 +83,11 @@ pub async fn load(config: &Config, engine: &Arc<Engine>, number: u64) -> Result<
     }
 }
 
-fn policy(config: &Config, sources: &[SourceFile], catalogue: &Catalogue) -> Result<Policy, PolicyErrors> {
+fn policy(
+    config: &Config,
+    sources: &[SourceFile],
+    catalogue: &Catalogue,
+) -> Result<Policy, PolicyErrors> {
     let options = LoadOptions {
         trust_domain: config.trust_domain.clone(),
         host_labels: HostLabels(config.labels.clone()),
@@ -137,11 +145,13 @@ fn spec(plugin: &PluginConfig, plugins_dir: &Path) -> Result<PluginSpec, ConfigE
         })?;
         spec.bytes = Cow::Borrowed(builtin.wasm);
         spec.grants = plugin.grants.clone().unwrap_or_else(|| interfaces(builtin.default_grants));
-        spec.max_assurance =
-            plugin.max_assurance.or_else(|| builtin.max_assurance.and_then(|word| word.parse().ok()));
+        spec.max_assurance = plugin
+            .max_assurance
+            .or_else(|| builtin.max_assurance.and_then(|word| word.parse().ok()));
     } else {
         let path = plugins_dir.join(&plugin.source);
-        let bytes = read_component(&path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        let bytes =
+            read_component(&path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
         (spec.bytes, spec.origin) = (Cow::Owned(bytes), path.display().to_string());
     }
     Ok(spec)

@@ -55,7 +55,9 @@ impl Shed {
     #[must_use]
     pub fn retry_after_seconds(self) -> u32 {
         match self {
-            Self::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1),
+            Self::Rate { retry_after } => {
+                u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1)
+            }
             Self::Connections => 1,
         }
     }
@@ -91,7 +93,8 @@ impl Admission {
     #[must_use]
     pub fn new(limits: AdmissionLimits) -> Self {
         let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(at_least_one(limits.per_second)).allow_burst(at_least_one(limits.burst));
+        let quota = Quota::per_second(at_least_one(limits.per_second))
+            .allow_burst(at_least_one(limits.burst));
         Self {
             connections: DefaultKeyedRateLimiter::keyed(quota),
             requests: DefaultKeyedRateLimiter::keyed(quota),
@@ -230,7 +233,8 @@ mod tests {
     #[test]
     fn the_total_is_capped() {
         let admission = admission(10, 2, 100);
-        let _held: Vec<_> = (0..2).map(|uid| admission.connect(&bucket(uid, "/")).unwrap()).collect();
+        let _held: Vec<_> =
+            (0..2).map(|uid| admission.connect(&bucket(uid, "/")).unwrap()).collect();
         assert_eq!(admission.connect(&bucket(9, "/")).unwrap_err(), Shed::Connections);
     }
 

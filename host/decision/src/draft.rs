@@ -52,7 +52,12 @@ impl Request {
         }
     }
 
-    fn why(&self, generation: Option<&Generation>, verdict: Verdict, reason: Option<Reason>) -> Why {
+    fn why(
+        &self,
+        generation: Option<&Generation>,
+        verdict: Verdict,
+        reason: Option<Reason>,
+    ) -> Why {
         Why {
             id: self.id.clone(),
             time: self.time,
@@ -76,7 +81,12 @@ impl Request {
     }
 
     /// Refused before anything was looked at.
-    pub(crate) fn refused(&self, generation: Option<&Generation>, reason: Reason, detail: String) -> Why {
+    pub(crate) fn refused(
+        &self,
+        generation: Option<&Generation>,
+        reason: Reason,
+        detail: String,
+    ) -> Why {
         let verdict = verdict_of(reason);
         Why { detail: Some(detail), ..self.why(generation, verdict, Some(reason)) }
     }

@@ -24,7 +24,10 @@ pub(crate) fn views(facts: &dyn FactSource) -> Vec<FactView> {
     show(FactName::ProcessNames, facts.names().map(names));
     show(FactName::ProcessLabel, facts.label().map(|label| printable(label.as_bytes())));
     show(FactName::ProcessState, facts.state().map(String::from));
-    show(FactName::ProcessStartTime, facts.start_time().map(|ticks| format!("{ticks} ticks after boot")));
+    show(
+        FactName::ProcessStartTime,
+        facts.start_time().map(|ticks| format!("{ticks} ticks after boot")),
+    );
     show(FactName::ProcessComm, facts.comm().map(printable));
     show(FactName::CgroupsTrusted, facts.cgroups_trusted().map(trusted));
     show(FactName::NamespacesAll, facts.namespaces().map(namespaces));
@@ -66,7 +69,11 @@ fn trusted(groups: &[witgate_facts::CgroupTrust]) -> String {
 
 fn namespaces(all: &[witgate_facts::Namespace]) -> String {
     let foreign: Vec<_> = all.iter().filter(|ns| !ns.host).map(|ns| ns.kind.as_str()).collect();
-    if foreign.is_empty() { "the host's".to_owned() } else { format!("its own {}", foreign.join(", ")) }
+    if foreign.is_empty() {
+        "the host's".to_owned()
+    } else {
+        format!("its own {}", foreign.join(", "))
+    }
 }
 
 fn executable(info: &witgate_facts::ExecutableInfo) -> String {

@@ -39,7 +39,11 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { decisions: Family::default(), seconds: Histogram::new(SECONDS), shed: Family::default() }
+        Self {
+            decisions: Family::default(),
+            seconds: Histogram::new(SECONDS),
+            shed: Family::default(),
+        }
     }
 }
 

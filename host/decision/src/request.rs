@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwapOption;
 use witgate_attestor::Attestation;
 use witgate_identity::NodeName;
-use witgate_peer::{Bound, Bucket, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject};
+use witgate_peer::{
+    Bound, Bucket, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject,
+};
 use witgate_policy::Policy;
 use witgate_protocol::{Dialect, Problem, Reason, You};
 
@@ -161,7 +163,8 @@ impl Decider {
         self.admit(caller).map_err(|shed| {
             Problem::new(Reason::RateLimited).about(you()).retry_after(shed.retry_after_seconds())
         })?;
-        let facts = subject.collect(you::whoami_facts(), &self.config.reader).await.map_err(refuse)?;
+        let facts =
+            subject.collect(you::whoami_facts(), &self.config.reader).await.map_err(refuse)?;
         let told = subject.bind(facts).map(|facts| you::whoami(subject, &facts));
         subject.confirm(told).map(Told::seal).map_err(refuse)
     }
@@ -186,8 +189,8 @@ impl Decider {
             .map_err(|error| self.refuse_peer(request, generation, &error))?;
         *kept = Some(Arc::clone(&facts));
         let attested = subject.bind(facts).map_async(|facts| self.run(generation, facts)).await;
-        let draft = attested
-            .map(|(facts, said)| Draft::new(request, generation, subject, &facts, said));
+        let draft =
+            attested.map(|(facts, said)| Draft::new(request, generation, subject, &facts, said));
         self.record(draft.for_audit())?;
         self.confirm(subject, draft, &generation.policy)
     }
@@ -251,13 +254,23 @@ impl Decider {
         }
     }
 
-    fn refuse_shed(&self, request: &Request, generation: Option<&Generation>, shed: Shed) -> Problem {
+    fn refuse_shed(
+        &self,
+        request: &Request,
+        generation: Option<&Generation>,
+        shed: Shed,
+    ) -> Problem {
         let (why, problem) = request.shed(generation, shed);
         self.remember(why, generation.map(|generation| &generation.policy));
         problem
     }
 
-    fn refuse_peer(&self, request: &Request, generation: &Generation, error: &PeerError) -> Problem {
+    fn refuse_peer(
+        &self,
+        request: &Request,
+        generation: &Generation,
+        error: &PeerError,
+    ) -> Problem {
         let why = request.refused(Some(generation), draft::reason_of(error), error.to_string());
         let problem = draft::problem(&why);
         self.remember(why, Some(&generation.policy));

@@ -199,7 +199,10 @@ impl Filter {
             && self.verdict.is_none_or(|verdict| why.verdict == verdict)
             && self.uid.is_none_or(|uid| why.you.uid == uid)
             && self.pid.is_none_or(|pid| why.you.pid == pid)
-            && self.reason.as_deref().is_none_or(|word| why.reason.is_some_and(|r| r.as_str() == word))
+            && self
+                .reason
+                .as_deref()
+                .is_none_or(|word| why.reason.is_some_and(|r| r.as_str() == word))
             && self.text.as_deref().is_none_or(|text| mentions(why, text))
     }
 }

@@ -142,7 +142,11 @@ const fn is_about_the_subject(reason: Reason) -> bool {
 fn differs(last: &Outcome, now: &Outcome) -> bool {
     match (last, now) {
         (Outcome::Allow(last), Outcome::Allow(now)) => {
-            !last.identities.iter().map(|identity| &identity.id).eq(now.identities.iter().map(|i| &i.id))
+            !last
+                .identities
+                .iter()
+                .map(|identity| &identity.id)
+                .eq(now.identities.iter().map(|i| &i.id))
                 || last.policy_revision != now.policy_revision
         }
         (Outcome::Refuse(last), Outcome::Refuse(now)) => last.reason != now.reason,

@@ -204,7 +204,9 @@ impl Why {
         let selectors = self.attestors.iter().flat_map(|attestor| &attestor.selectors);
         let values: usize = selectors.map(|attested| 96 + attested.selector.value().len()).sum();
         let facts: usize = self.facts.iter().map(|fact| 32 + fact.value.len()).sum();
-        1024 + values + facts + 256 * (self.granted.len() + self.observed.len() + self.attestors.len())
+        1024 + values
+            + facts
+            + 256 * (self.granted.len() + self.observed.len() + self.attestors.len())
     }
 
     /// What the entries were matched against, put together again: for near misses, also of a

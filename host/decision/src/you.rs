@@ -12,7 +12,9 @@ pub(crate) fn facts() -> FactSet {
 /// What `whoami` shows.
 pub(crate) fn whoami_facts() -> FactSet {
     let more = [FactName::ProcessLabel, FactName::CgroupsClaimed, FactName::ProcessNames];
-    facts().union(more.into_iter().collect()).union([FactName::ProcessCredentials].into_iter().collect())
+    facts()
+        .union(more.into_iter().collect())
+        .union([FactName::ProcessCredentials].into_iter().collect())
 }
 
 /// The block.
@@ -64,5 +66,8 @@ fn unit(groups: &[CgroupTrust]) -> Option<String> {
 /// "which container" that entries rest on is the `container` attestor's.
 fn container(groups: &[CgroupTrust]) -> Option<String> {
     let words = groups.iter().flat_map(|group| group.prefix.split(['/', '-', '.', ':']));
-    words.into_iter().find(|word| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned)
+    words
+        .into_iter()
+        .find(|word| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(str::to_owned)
 }

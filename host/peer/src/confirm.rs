@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     error::PeerError,
+    facts::ProcessFacts,
     subject::{Answerable, Snapshot, Subject, SubjectId},
 };
 
 /// A value that was computed from the facts of one subject, and belongs to it.
 ///
-/// It can be mapped, and confirmed by the subject that it came from; that is all. Where the facts
-/// were collected again in between, a value keeps to those that were current when it was bound.
+/// It can be mapped, and confirmed by the subject that it came from; that is all. Where facts are
+/// collected again in between, a value keeps to those that it was computed from.
 #[must_use = "a bound value is answered by confirming it"]
 pub struct Bound<T> {
     subject: SubjectId,
@@ -20,10 +21,6 @@ pub struct Bound<T> {
 }
 
 impl<T> Bound<T> {
-    pub(crate) const fn new(subject: SubjectId, snapshot: Arc<Snapshot>, value: T) -> Self {
-        Self { subject, snapshot, value }
-    }
-
     /// Computes another value from it.
     pub fn map<U>(self, compute: impl FnOnce(T) -> U) -> Bound<U> {
         Bound { subject: self.subject, snapshot: self.snapshot, value: compute(self.value) }
@@ -78,9 +75,18 @@ impl<T, E> Confirmed<Result<T, E>> {
     }
 }
 
+impl<S> Subject<S> {
+    /// Ties facts to this subject: what is computed from them is answered by way of
+    /// [`Subject::confirm`].
+    pub fn bind(&self, facts: Arc<ProcessFacts>) -> Bound<Arc<ProcessFacts>> {
+        // The facts' own subject: facts of another are refused when they are confirmed.
+        Bound { subject: facts.subject(), snapshot: Arc::clone(facts.snapshot()), value: facts }
+    }
+}
+
 impl<S: Answerable> Subject<S> {
-    /// Looks at the process again and, if it is still as it was when its facts were collected, opens
-    /// the value.
+    /// Looks at the process again and, if it is still as it was when the facts behind the value were
+    /// collected, opens the value.
     ///
     /// Alive, ids and cgroup are compared always, namespaces and executable where they were read.
     ///

@@ -23,7 +23,7 @@ use crate::{
     parse::{self, Stat},
     process_directory::ProcessDirectory,
     reader::FactReader,
-    subject::{Snapshot, Subject},
+    subject::{Snapshot, Subject, SubjectId},
 };
 
 /// What a process is, in short: for the `you` block of an answer.
@@ -45,8 +45,12 @@ pub struct Summary {
 ///
 /// What the kernel makes was read before this exists; file content, the process's memory and its
 /// parents are read when first asked for, on threads that may hang.
+///
+/// It holds two descriptors, so keep it no longer than the request; [`ProcessFacts::summary`] is
+/// plain data.
 #[derive(Debug)]
 pub struct ProcessFacts {
+    subject: SubjectId,
     wanted: FactSet,
     challenged: bool,
     summary: Summary,
@@ -78,14 +82,15 @@ impl ProcessFacts {
         subject: &Subject<S>,
         wanted: FactSet,
         reader: &FactReader,
-    ) -> Result<(Self, Arc<Snapshot>), PeerError> {
+    ) -> Result<Self, PeerError> {
         let directory = subject.directory();
         let any = |facts: &[FactName]| facts.iter().any(|fact| wanted.contains(*fact));
         let when = |fact: FactName| Wish(wanted.contains(fact));
 
         let cgroup = subject.fresh_cgroup()?;
         let mount_namespace = subject.attestable()?;
-        let namespaces = when(FactName::NamespacesAll).read(|| reader.0.namespaces.all(directory));
+        let namespaces = when(FactName::NamespacesAll)
+            .read(|| reader.0.namespaces.all(directory, mount_namespace));
         let stat = Wish(any(&OF_STAT)).read(|| {
             let text = directory.read(c"stat", limits::STAT_FILE).map_err(fact_error)?;
             parse::stat(&text).ok_or_else(malformed)
@@ -95,8 +100,8 @@ impl ProcessFacts {
             parse::privileges(&text).ok_or_else(malformed)
         });
         let trusted = when(FactName::CgroupsTrusted)
-            .read(|| Ok(reader.0.hierarchies.trusted(directory.sys(), &cgroup)));
-        let claimed = when(FactName::CgroupsClaimed).read(|| Ok(cgroups::claimed(&cgroup)));
+            .read(|| Ok(reader.0.hierarchies.trusted(directory.sys(), &cgroup.text)));
+        let claimed = when(FactName::CgroupsClaimed).read(|| Ok(cgroups::claimed(&cgroup.text)));
         let link = directory.link(c"exe");
         let exe = link.as_deref().ok().map(|link| parse::printable(link, true));
         let executable = if any(&OF_IMAGE) {
@@ -116,16 +121,17 @@ impl ProcessFacts {
             mount_namespace,
             user_namespace: user_namespace.map(|namespace| namespace.inode),
             image: executable.as_ref().ok().map(|executable| executable.image.clone()),
-            cgroup: Some(cgroup),
+            cgroup,
         });
         let summary = Summary {
             pid: subject.pid().as_raw(),
             uid: subject.uid(),
             gid: subject.gid(),
             exe,
-            cgroup: snapshot.cgroup.as_deref().and_then(cgroups::summary),
+            cgroup: cgroups::summary(&snapshot.cgroup.text),
         };
-        let facts = Self {
+        Ok(Self {
+            subject: subject.id(),
             wanted,
             challenged: subject.challenged(),
             summary,
@@ -141,11 +147,10 @@ impl ProcessFacts {
             sha256: OnceCell::new(),
             ancestry: OnceCell::new(),
             cmdline: OnceCell::new(),
-            snapshot: Arc::clone(&snapshot),
+            snapshot,
             directory: Arc::clone(directory),
             reader: reader.clone(),
-        };
-        Ok((facts, snapshot))
+        })
     }
 
     /// What the process is, in short.
@@ -160,8 +165,12 @@ impl ProcessFacts {
         self.wanted
     }
 
-    pub(crate) fn snapshot(&self) -> &Snapshot {
+    pub(crate) const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    pub(crate) const fn subject(&self) -> SubjectId {
+        self.subject
     }
 
     fn if_wanted<T>(&self, fact: FactName, value: T) -> FactResult<T> {

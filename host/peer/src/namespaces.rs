@@ -54,12 +54,19 @@ impl OwnNamespaces {
         own
     }
 
-    /// All namespaces of a process that exist on this kernel.
-    pub(crate) fn all(&self, directory: &ProcessDirectory) -> FactResult<Vec<Namespace>> {
+    /// All namespaces of a process that exist on this kernel, of which that of mounts is known.
+    pub(crate) fn all(
+        &self,
+        directory: &ProcessDirectory,
+        mount: Option<u64>,
+    ) -> FactResult<Vec<Namespace>> {
         let mut all = Vec::with_capacity(KINDS.len());
         for (own, (kind, link)) in self.0.iter().zip(KINDS) {
             let Some(own) = own else { continue };
-            let inode = inode(directory, link).map_err(fact_error)?;
+            let inode = match mount.filter(|_| kind == "mnt") {
+                Some(inode) => inode,
+                None => inode(directory, link).map_err(fact_error)?,
+            };
             all.push(Namespace { kind: kind.to_owned(), inode, host: inode == *own });
         }
         Ok(all)

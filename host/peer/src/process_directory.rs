@@ -37,15 +37,37 @@ impl ProcessDirectory {
         self.fd.as_fd()
     }
 
-    /// The content of a file that the kernel makes; `E2BIG` if it has more than `limit` bytes.
+    /// The content of a file that the kernel makes as one record (`cgroup`, `stat`, `status`);
+    /// `E2BIG` if it has more than `limit` bytes.
     pub(crate) fn read(&self, name: &CStr, limit: usize) -> Result<Vec<u8>, Errno> {
-        let (content, whole) = self.read_start(name, limit)?;
-        if whole { Ok(content) } else { Err(Errno::TOOBIG) }
+        self.read_and_keep(name, limit).map(|(content, _file)| content)
     }
 
-    /// At most the first `limit` bytes, and whether that is all.
+    /// The same, and the file, to be read again later.
+    pub(crate) fn read_and_keep(
+        &self,
+        name: &CStr,
+        limit: usize,
+    ) -> Result<(Vec<u8>, OwnedFd), Errno> {
+        let file = self.sys.open_at(self.fd.as_fd(), name, Open::Read)?;
+        // One record is given as a whole if there is room for it, so less than there is room for
+        // is all: that saves asking for the end.
+        let (content, whole) = self.read_until(&file, limit, |read, room| read < room)?;
+        if whole { Ok((content, file)) } else { Err(Errno::TOOBIG) }
+    }
+
+    /// At most the first `limit` bytes of any file, and whether that is all.
     pub(crate) fn read_start(&self, name: &CStr, limit: usize) -> Result<(Vec<u8>, bool), Errno> {
         let file = self.sys.open_at(self.fd.as_fd(), name, Open::Read)?;
+        self.read_until(&file, limit, |read, _| read == 0)
+    }
+
+    fn read_until(
+        &self,
+        file: &OwnedFd,
+        limit: usize,
+        ends: impl Fn(usize, usize) -> bool,
+    ) -> Result<(Vec<u8>, bool), Errno> {
         let mut content = vec![0; limit.min(4096)];
         let mut filled = 0;
         loop {
@@ -57,9 +79,11 @@ impl ProcessDirectory {
                 content.resize((filled * 2).min(limit), 0);
                 continue;
             };
-            match self.sys.read(file.as_fd(), room)? {
-                0 => break,
-                bytes => filled += bytes,
+            let room_bytes = room.len();
+            let bytes = self.sys.read(file.as_fd(), room)?;
+            filled += bytes;
+            if ends(bytes, room_bytes) {
+                break;
             }
         }
         content.truncate(filled);

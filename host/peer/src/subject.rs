@@ -1,6 +1,8 @@
 //! The process at the other end, held so that it can be recognised.
 
 mod identify;
+#[cfg(test)]
+mod older_kernels;
 mod snapshot;
 
 use std::{
@@ -18,10 +20,9 @@ use tokio::io::unix::AsyncFd;
 use witgate_facts::{Credentials, FactResult, FactSet};
 
 pub(crate) use self::snapshot::{Image, Snapshot};
-use self::{identify::Identified, snapshot::Snapshots};
+use self::{identify::Identified, snapshot::FreshCgroup};
 use crate::{
     cgroups::Bucket,
-    confirm::Bound,
     error::{PeerError, Step},
     facts::ProcessFacts,
     pid::Pid,
@@ -68,15 +69,15 @@ impl SubjectId {
 
 /// The process at the other end of a socket.
 ///
-/// It holds two descriptors: the pidfd, and `/proc/<pid>`. It is not `Clone`: whoever may be
-/// answered has one.
+/// It holds two descriptors, the pidfd and `/proc/<pid>`, and between [`Subject::bucket`] and
+/// [`Subject::collect`] a third. It is not `Clone`: whoever may be answered has one.
 pub struct Subject<S> {
     id: SubjectId,
     kernel: Kernel,
     who: Identified,
-    /// What the facts that were collected last must still look like at the end. Exec watch and
-    /// sender check, when they come, stand beside it: both are opened before the first fact.
-    snapshots: Snapshots,
+    /// The `cgroup` text that the limits were taken by, for the facts that follow. Exec watch and
+    /// sender check, when they come, stand here too: both are opened before the first fact.
+    cgroup: FreshCgroup,
     exit: OnceLock<AsyncFd<Arc<OwnedFd>>>,
     kind: PhantomData<S>,
 }
@@ -108,7 +109,7 @@ impl<S> Subject<S> {
             id: SubjectId::next(),
             kernel: kernel.clone(),
             who,
-            snapshots: Snapshots::default(),
+            cgroup: FreshCgroup::default(),
             exit: OnceLock::new(),
             kind: PhantomData,
         }
@@ -150,8 +151,8 @@ impl<S> Subject<S> {
     /// # Errors
     /// [`PeerError::PeerExited`], or the file cannot be read.
     pub fn bucket(&self) -> Result<Bucket, PeerError> {
-        let text = self.snapshots.keep_cgroup(self.read_cgroup()?);
-        Ok(Bucket::new(self.uid(), &text))
+        let cgroup = self.cgroup.keep(self.read_cgroup()?);
+        Ok(Bucket::new(self.uid(), &cgroup.text))
     }
 
     /// Whether it has not exited. Says nothing about which program it runs.
@@ -196,14 +197,7 @@ impl<S> Subject<S> {
         wanted: FactSet,
         reader: &FactReader,
     ) -> Result<Arc<ProcessFacts>, PeerError> {
-        let (facts, snapshot) = ProcessFacts::collect(self, wanted, reader).await?;
-        self.snapshots.store(snapshot);
-        Ok(Arc::new(facts))
-    }
-
-    /// Ties a value to this subject and to the facts that were collected last.
-    pub fn bind<T>(&self, value: T) -> Bound<T> {
-        Bound::new(self.id, self.snapshots.current(), value)
+        ProcessFacts::collect(self, wanted, reader).await.map(Arc::new)
     }
 
     /// Whether the process is still as it was when these facts were collected, for a stream between
@@ -212,6 +206,9 @@ impl<S> Subject<S> {
     /// # Errors
     /// As [`Subject::confirm`].
     pub fn still_as(&self, facts: &ProcessFacts) -> Result<(), PeerError> {
+        if facts.subject() != self.id {
+            return Err(PeerError::OtherSubject);
+        }
         self.look_again(facts.snapshot())
     }
 

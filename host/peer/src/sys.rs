@@ -3,6 +3,9 @@
 //! The trait is private, so nobody outside can implement it. There are two implementations:
 //! [`Linux`], and in the tests one that answers like older or exhausted kernels.
 
+#[cfg(test)]
+pub(crate) mod simulated;
+
 use std::{
     ffi::CStr,
     ffi::OsStr,
@@ -94,6 +97,8 @@ pub(crate) trait Sys: Send + Sync + Debug {
     /// A file of the host that concerns no peer, as a whole.
     fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno>;
     fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno>;
+    /// From the beginning again, whatever was read before.
+    fn read_again(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno>;
     fn read_link_at(
         &self,
         dir: BorrowedFd<'_>,
@@ -206,6 +211,10 @@ impl Sys for Linux {
 
     fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
         rustix::io::read(file, into)
+    }
+
+    fn read_again(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
+        rustix::io::pread(file, into, 0)
     }
 
     fn read_link_at(

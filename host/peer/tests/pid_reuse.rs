@@ -3,6 +3,13 @@
 //! The same runs are judged by the schemes that other daemons use, and those must be wrong, or the
 //! runs would prove nothing. `WITGATE_REUSE_TRIES` says how many (the long run: 100000).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set its scene has failed"
+)]
+
 use std::{
     fs,
     io::Write as _,
@@ -11,6 +18,7 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::PathBuf,
+    process::Command,
     sync::Arc,
 };
 
@@ -20,24 +28,28 @@ use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_peer::{Connected, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Subject};
 use witgate_testkit::child::{Actor, Spawn};
 
-const UID: u32 = 1000;
-const VICTIM: &[u8] = b"victim";
-
-/// When the number is recycled.
-#[derive(Debug, Clone, Copy)]
-enum When {
-    /// #1
-    BeforeAccept,
-    /// #2, with the socket accepted and nothing asked about it.
-    BeforeIdentifying,
-    /// #2
-    BeforeFacts,
-    /// #3
-    BeforeConfirm,
+/// Of attacker and victim both. In a user namespace of our own there is but one.
+fn uid() -> u32 {
+    std::env::var(ONLY_UID).map_or(1000, |uid| uid.parse().unwrap())
 }
 
-const ALL: [When; 4] =
-    [When::BeforeAccept, When::BeforeIdentifying, When::BeforeFacts, When::BeforeConfirm];
+const ONLY_UID: &str = "WITGATE_REUSE_UID";
+const VICTIM: &[u8] = b"victim";
+
+/// Before which step the number is recycled.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    /// #1
+    Accept,
+    /// #2, with the socket accepted and nothing asked about it.
+    Identifying,
+    /// #2
+    Facts,
+    /// #3
+    Confirm,
+}
+
+const ALL: [Before; 4] = [Before::Accept, Before::Identifying, Before::Facts, Before::Confirm];
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -84,30 +96,30 @@ impl Rig {
         Self { _dir: dir, socket, listener, kernel, reader }
     }
 
-    fn attack(&self, when: When, counts: &mut Counts) {
-        let attacker = Actor::spawn().uid(UID).named("attacker").connect(&self.socket);
+    fn attack(&self, before: Before, counts: &mut Counts) {
+        let attacker = Actor::spawn().uid(uid()).named("attacker").connect(&self.socket);
         let pid = attacker.pid();
-        let before = owner_and_start(pid).unwrap();
+        let as_attacker = owner_and_start(pid).unwrap();
         let mut stages = Stages::new(self);
-        stages.run_until(when);
+        stages.run_until(before);
         attacker.exit(0);
         attacker.reap();
         let Some(victim) = Spawn::default().pid(pid).start_if_free() else { return };
-        let victim = victim.uid(UID).named(VICTIM);
+        let victim = victim.uid(uid()).named(VICTIM);
         counts.tries += 1;
         match stages.finish() {
-            Ok(name) if name == VICTIM || matches!(when, When::BeforeConfirm) => counts.wrong += 1,
-            Ok(name) => panic!("{when:?}: facts of a process that is neither: {name:?}"),
+            Ok(name) if name == VICTIM || matches!(before, Before::Confirm) => counts.wrong += 1,
+            Ok(name) => panic!("{before:?}: facts of a process that is neither: {name:?}"),
             Err(PeerError::PeerExited) => counts.refused += 1,
-            Err(other) => panic!("{when:?}: refused for the wrong reason: {other}"),
+            Err(other) => panic!("{before:?}: refused for the wrong reason: {other}"),
         }
         // What others conclude from the same socket at the same moment.
         let number = getsockopt(&stages.socket(), PeerCredentials).unwrap().pid();
         assert_eq!(number, pid);
         let after = owner_and_start(number);
         counts.wrong_by_number += u32::from(name(number) == VICTIM);
-        counts.wrong_by_number_owner_and_start += u32::from(after == Some(before));
-        counts.same_tick += u32::from(after.map(|(_, start)| start) == Some(before.1));
+        counts.wrong_by_number_owner_and_start += u32::from(after == Some(as_attacker));
+        counts.same_tick += u32::from(after.map(|(_, start)| start) == Some(as_attacker.1));
         drop(victim);
     }
 }
@@ -125,14 +137,14 @@ impl<'a> Stages<'a> {
         Self { rig, stream: None, subject: None, facts: None }
     }
 
-    fn run_until(&mut self, when: When) {
-        if !matches!(when, When::BeforeAccept) {
+    fn run_until(&mut self, before: Before) {
+        if !matches!(before, Before::Accept) {
             self.accept();
         }
-        if matches!(when, When::BeforeFacts | When::BeforeConfirm) {
+        if matches!(before, Before::Facts | Before::Confirm) {
             self.identify();
         }
-        if matches!(when, When::BeforeConfirm) {
+        if matches!(before, Before::Confirm) {
             self.collect();
             assert!(matches!(self.facts, Some(Ok(_))), "{:?}", self.facts);
         }
@@ -180,8 +192,8 @@ fn a_recycled_number_is_never_taken_for_its_former_owner() {
     let tries = std::env::var("WITGATE_REUSE_TRIES").map_or(2_000, |tries| tries.parse().unwrap());
     let rig = Rig::new();
     let mut counts = Counts::default();
-    for when in ALL.into_iter().cycle().take(tries) {
-        rig.attack(when, &mut counts);
+    for before in ALL.into_iter().cycle().take(tries) {
+        rig.attack(before, &mut counts);
     }
     // Not through the macro, whose output a passing test keeps to itself.
     writeln!(std::io::stdout(), "pid reuse: {counts:?}").unwrap();
@@ -192,4 +204,17 @@ fn a_recycled_number_is_never_taken_for_its_former_owner() {
     assert_eq!(counts.wrong_by_number, counts.tries, "{counts:?}");
     assert!(counts.wrong_by_number_owner_and_start > 0, "{counts:?}");
     assert!(counts.same_tick > 0, "{counts:?}");
+}
+
+// #1 #2 #3 #4, where nothing but a user and a pid namespace of our own gives us any right.
+#[test]
+fn nor_is_it_in_namespaces_of_our_own() {
+    let inner = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "a_recycled_number_is_never_taken_for_its_former_owner"])
+        .env(ONLY_UID, "0")
+        .status()
+        .unwrap();
+    assert!(inner.success());
 }

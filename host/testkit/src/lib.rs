@@ -1,3 +1,9 @@
 //! Children that fork, exec, change identity and die on cue; a daemon on a temporary socket.
 
 pub mod child;
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose daemon does not start has failed"
+)]
+pub mod daemon;

@@ -52,7 +52,8 @@ impl PluginConfig {
         let settings = table.take("settings").unwrap_or_else(|| serde_json::json!({}));
         let required = table.take("required").unwrap_or(false);
         let max_assurance = table.convert("max_assurance", |word: String| word.parse());
-        let name = PluginName::new(name).map_err(|error| table.complain("", error.to_string())).ok()?;
+        let name =
+            PluginName::new(name).map_err(|error| table.complain("", error.to_string())).ok()?;
         let Some(source) = source else {
             table.complain("source", "missing; builtin:<name> or the path of a component");
             return None;

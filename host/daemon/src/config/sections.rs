@@ -126,7 +126,8 @@ impl Partial {
             partial.audit_file_mib = audit.convert("max_file_mib", positive);
             partial.audit_files = audit.convert("max_files", positive);
         });
-        partial.plugins = table.tables("plugins", PluginConfig::read).into_iter().flatten().collect();
+        partial.plugins =
+            table.tables("plugins", PluginConfig::read).into_iter().flatten().collect();
         partial
     }
 
@@ -183,7 +184,8 @@ impl Partial {
                     file: layout.config.display().to_string(),
                     line: None,
                     key: "trust_domain".to_owned(),
-                    message: "missing; name the root of your identities, such as example.org".to_owned(),
+                    message: "missing; name the root of your identities, such as example.org"
+                        .to_owned(),
                 });
             }
             return None;
@@ -214,7 +216,9 @@ impl Partial {
     fn limits(&self) -> Limits {
         let ring = self.ring_mib.unwrap_or(RING_MIB) << 20;
         Limits {
-            connections_per_bucket: self.connections_per_uid.unwrap_or(protocol::CONNECTIONS_PER_BUCKET),
+            connections_per_bucket: self
+                .connections_per_uid
+                .unwrap_or(protocol::CONNECTIONS_PER_BUCKET),
             connections_total: self.connections_total.unwrap_or(protocol::CONNECTIONS_TOTAL),
             requests_per_second: self.requests_per_second.unwrap_or(protocol::REQUESTS_PER_SECOND),
             request_burst: self.request_burst.unwrap_or(protocol::REQUESTS_BURST),
@@ -260,7 +264,11 @@ fn read_roles(table: &mut Table<'_>, key: &'static str) -> Option<Roles> {
 
 /// No limit can be switched off, so none can be zero.
 fn positive<T: Default + PartialEq>(number: T) -> Result<T, &'static str> {
-    if number == T::default() { Err("must be at least 1; no limit can be switched off") } else { Ok(number) }
+    if number == T::default() {
+        Err("must be at least 1; no limit can be switched off")
+    } else {
+        Ok(number)
+    }
 }
 
 /// The first-party attestors, if no plugin is configured at all.

@@ -108,7 +108,11 @@ impl<'a> Table<'a> {
     }
 
     /// A table below this one, read by `read`; an absent one is read as empty.
-    pub(super) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'a>) -> T) -> T {
+    pub(super) fn table<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Table<'a>) -> T,
+    ) -> T {
         self.asked.push(key);
         let path = self.key_path(key);
         let rest = self.remove(key).map_or_else(DeTable::new, |value| self.as_table(&path, value));

@@ -97,7 +97,9 @@ fn changed(why: &Why, ring: &Ring) -> Option<Changed> {
             || place(&then.unit, &now.unit)
             || (then.uid == now.uid && place(&then.exe, &now.exe))
     };
-    let then = ring.newest(|earlier| earlier.verdict == Verdict::Allow && earlier.time <= why.time && same(earlier))?;
+    let then = ring.newest(|earlier| {
+        earlier.verdict == Verdict::Allow && earlier.time <= why.time && same(earlier)
+    })?;
     Some(Changed::between(&then.why, why))
 }
 

@@ -28,7 +28,13 @@ fn write_all(out: &mut String, detail: &Detail) -> std::fmt::Result {
     }
     write_process(out, why)?;
     for fact in &why.facts {
-        writeln!(out, "  {:<20} {:<8} {}", fact.fact.as_str(), fact.assurance.as_str(), fact.value)?;
+        writeln!(
+            out,
+            "  {:<20} {:<8} {}",
+            fact.fact.as_str(),
+            fact.assurance.as_str(),
+            fact.value
+        )?;
     }
     if !why.attestors.is_empty() {
         writeln!(out, "attestors")?;
@@ -42,7 +48,11 @@ fn write_all(out: &mut String, detail: &Detail) -> std::fmt::Result {
 fn write_head(out: &mut String, detail: &Detail) -> std::fmt::Result {
     let why = &detail.why;
     let verdict = why.verdict.as_str().to_uppercase();
-    let dry = if why.protocol == super::Protocol::DryRun { "  (a dry run: nothing was given)" } else { "" };
+    let dry = if why.protocol == super::Protocol::DryRun {
+        "  (a dry run: nothing was given)"
+    } else {
+        ""
+    };
     write!(out, "decision {}  {verdict}", why.id)?;
     if let Some(reason) = why.reason {
         write!(out, "  {reason}")?;
@@ -101,7 +111,13 @@ fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result
         writeln!(out, "    {:<8} {}", attested.assurance.as_str(), attested.selector)?;
     }
     for unknown in &attestor.unknown {
-        writeln!(out, "    unknown  {}:{}: {}", attestor.plugin, unknown.key, printable(unknown.reason.as_bytes()))?;
+        writeln!(
+            out,
+            "    unknown  {}:{}: {}",
+            attestor.plugin,
+            unknown.key,
+            printable(unknown.reason.as_bytes())
+        )?;
     }
     Ok(())
 }
@@ -109,7 +125,11 @@ fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result
 fn write_entries(out: &mut String, detail: &Detail) -> std::fmt::Result {
     let why = &detail.why;
     for granted in &why.granted {
-        writeln!(out, "identity {}  by entry {} ({}:{})", granted.id, granted.entry, granted.file, granted.line)?;
+        writeln!(
+            out,
+            "identity {}  by entry {} ({}:{})",
+            granted.id, granted.entry, granted.file, granted.line
+        )?;
     }
     for observed in &why.observed {
         let id = observed.id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
@@ -132,7 +152,8 @@ fn write_near(out: &mut String, near: &Considered) -> std::fmt::Result {
     writeln!(out, "  {}  {}/{total} hold  ({}:{})", at.entry, near.held.len(), at.file, at.line)?;
     for condition in &near.missing {
         let wanted = listed(&condition.wanted);
-        let have = if condition.have.is_empty() { "nothing".to_owned() } else { listed(&condition.have) };
+        let have =
+            if condition.have.is_empty() { "nothing".to_owned() } else { listed(&condition.have) };
         write!(out, "    missing {}  wanted {wanted}  have {have}", condition.key)?;
         match &condition.reason {
             Some(reason) => writeln!(out, "  ({})", printable(reason.as_bytes()))?,

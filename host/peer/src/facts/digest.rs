@@ -199,3 +199,37 @@ fn hash_content(
     }
     Ok(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // #34
+    #[test]
+    fn only_file_systems_that_are_this_kernels_own_are_read() {
+        let temporary = tempfile::tempfile().unwrap();
+        assert_eq!(allowed(&crate::sys::Linux, &temporary.into()), Ok(()));
+        let proc = std::fs::File::open("/proc/self/stat").unwrap();
+        assert_eq!(allowed(&crate::sys::Linux, &proc.into()), Err(FactError::Unsupported));
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_has_not_settled() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+        let changed = |seconds| Version { device: 1, inode: 1, size: 1, changed: (seconds, 0) };
+        assert!(changed(now - 60).settled());
+        assert!(!changed(now).settled() && !changed(now + 60).settled());
+        assert!(
+            !changed(now - 1).settled() && !changed(i64::MAX).settled() && !changed(-1).settled()
+        );
+    }
+
+    #[test]
+    fn digests_that_are_kept_are_bounded() {
+        let digests = Digests::default();
+        for inode in 0..=limits::CACHED_DIGESTS as u64 {
+            digests.put(Version { device: 1, inode, size: 1, changed: (0, 0) }, "0");
+        }
+        assert!(digests.map().len() <= limits::CACHED_DIGESTS);
+    }
+}

@@ -1,5 +1,7 @@
 //! What a host lets the daemon do besides identifying peers; each with its price when missing.
 
+use std::{ffi::CStr, os::fd::AsFd as _};
+
 use super::{Capability, Tier};
 use crate::{cgroups::Hierarchies, namespaces, parse, sys::Sys};
 
@@ -64,16 +66,11 @@ fn reading(sys: &dyn Sys) -> [Capability; 4] {
     let effective = effective(sys);
     let visible = sys.open_named(c"/proc/1/.").is_ok();
     let has = |capability: u32| effective & (1 << capability) != 0;
-    // Tried on the first process, where that is not ourselves: modules such as Landlock say no
-    // whatever the capabilities are.
-    let others = if std::process::id() == 1 {
-        has(SYS_PTRACE)
-    } else {
-        sys.open_named(c"/proc/1/.").is_ok_and(|first| {
-            let mut text = [0; 64];
-            sys.read_link_at(std::os::fd::AsFd::as_fd(&first), c"ns/mnt", &mut text).is_ok()
-        })
-    };
+    // Tried, for modules such as Landlock say no whatever the capabilities are; on two, for one
+    // may be under a protection of its own, or ourselves.
+    let others =
+        [c"/proc/1/.", c"/proc/2/."].into_iter().any(|path| namespaces_readable(sys, path))
+            || (std::process::id() == 1 && has(SYS_PTRACE));
     let perf = sys.host_file(c"/proc/sys/kernel/perf_event_paranoid").ok();
     let watch = perf.is_some() && (has(PERFMON) || has(SYS_ADMIN) || has(SYS_PTRACE));
     [
@@ -107,6 +104,11 @@ fn reading(sys: &dyn Sys) -> [Capability; 4] {
             ),
         },
     ]
+}
+
+fn namespaces_readable(sys: &dyn Sys, process: &CStr) -> bool {
+    sys.open_named(process)
+        .is_ok_and(|directory| sys.read_link_at(directory.as_fd(), c"ns/mnt", &mut [0; 64]).is_ok())
 }
 
 fn host(sys: &dyn Sys) -> [Capability; 2] {

@@ -1,7 +1,8 @@
 //! The second half of the procedure: what must be the same at the end.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    os::fd::{AsFd as _, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,16 +15,25 @@ use crate::{
 };
 
 /// What the facts that were collected rest upon.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// The text of `cgroup`; none before the first collect.
-    pub(crate) cgroup: Option<Arc<[u8]>>,
+    /// Where it stands.
+    pub(crate) cgroup: Arc<CgroupFile>,
     /// Inode of its mount namespace, where we may read it.
     pub(crate) mount_namespace: Option<u64>,
     /// Inode of its user namespace, where it was read.
     pub(crate) user_namespace: Option<u64>,
     /// What it runs, where a fact of it was read.
     pub(crate) image: Option<Image>,
+}
+
+/// `/proc/<pid>/cgroup`, open, and what was in it.
+///
+/// Reading it again costs half of opening it again, and cannot fail for want of descriptors.
+#[derive(Debug)]
+pub(crate) struct CgroupFile {
+    file: OwnedFd,
+    pub(crate) text: Vec<u8>,
 }
 
 /// What `/proc/<pid>/exe` leads to.
@@ -38,52 +48,49 @@ pub(crate) struct Image {
 /// it still holds is compared at the end either way.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// The current snapshot of a subject.
+/// The text, and when it was read.
 #[derive(Debug, Default)]
-pub(super) struct Snapshots(Mutex<State>);
+pub(super) struct FreshCgroup(Mutex<Option<(Instant, Arc<CgroupFile>)>>);
 
-#[derive(Debug, Default)]
-struct State {
-    current: Arc<Snapshot>,
-    cgroup: Option<(Instant, Arc<[u8]>)>,
-}
-
-impl Snapshots {
-    // A panic between two assignments of plain values leaves both whole, so poison is no news.
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn keep_cgroup(&self, text: Arc<[u8]>) -> Arc<[u8]> {
-        self.state().cgroup = Some((Instant::now(), Arc::clone(&text)));
+impl FreshCgroup {
+    pub(super) fn keep(&self, text: Arc<CgroupFile>) -> Arc<CgroupFile> {
+        *self.slot() = Some((Instant::now(), Arc::clone(&text)));
         text
     }
 
-    fn take_cgroup(&self) -> Option<Arc<[u8]>> {
-        let (read, text) = self.state().cgroup.take()?;
+    fn take(&self) -> Option<Arc<CgroupFile>> {
+        let (read, text) = self.slot().take()?;
         (read.elapsed() < FRESH).then_some(text)
     }
 
-    pub(super) fn store(&self, snapshot: Arc<Snapshot>) {
-        self.state().current = snapshot;
-    }
-
-    pub(super) fn current(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.state().current)
+    fn slot(&self) -> MutexGuard<'_, Option<(Instant, Arc<CgroupFile>)>> {
+        // One assignment of a whole value: poison is no news.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S> Subject<S> {
-    pub(super) fn read_cgroup(&self) -> Result<Arc<[u8]>, PeerError> {
-        match self.directory().read(c"cgroup", limits::CGROUP_FILE) {
-            Ok(text) => Ok(text.into()),
+    pub(super) fn read_cgroup(&self) -> Result<Arc<CgroupFile>, PeerError> {
+        match self.directory().read_and_keep(c"cgroup", limits::CGROUP_FILE) {
+            Ok((text, file)) => Ok(Arc::new(CgroupFile { file, text })),
             Err(errno) => Err(self.unreadable(errno)),
         }
     }
 
+    fn same_cgroup(&self, before: &CgroupFile) -> Result<bool, PeerError> {
+        // Room for one byte more, or a longer text would look the same.
+        let mut now = vec![0; before.text.len() + 1];
+        let length = self
+            .kernel
+            .sys
+            .read_again(before.file.as_fd(), &mut now)
+            .map_err(|errno| self.unreadable(errno))?;
+        Ok(now.get(..length) == Some(&before.text))
+    }
+
     /// The `cgroup` text that [`Subject::bucket`] has just read, or a new one.
-    pub(crate) fn fresh_cgroup(&self) -> Result<Arc<[u8]>, PeerError> {
-        self.snapshots.take_cgroup().map_or_else(|| self.read_cgroup(), Ok)
+    pub(crate) fn fresh_cgroup(&self) -> Result<Arc<CgroupFile>, PeerError> {
+        self.cgroup.take().map_or_else(|| self.read_cgroup(), Ok)
     }
 
     /// The inode of its mount namespace, none where we may not read it; refuses a process whose main
@@ -122,9 +129,7 @@ impl<S> Subject<S> {
         if before.mount_namespace.is_some() {
             same(Change::MountNamespace, mount_namespace == before.mount_namespace)?;
         }
-        if let Some(text) = &before.cgroup {
-            same(Change::Cgroup, *text == self.read_cgroup()?)?;
-        }
+        same(Change::Cgroup, self.same_cgroup(&before.cgroup)?)?;
         if let Some(inode) = before.user_namespace {
             let now = namespaces::inode(self.directory(), c"ns/user");
             same(Change::UserNamespace, now == Ok(inode))?;

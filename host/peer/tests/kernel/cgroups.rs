@@ -19,7 +19,7 @@ async fn trust(scene: &Scene, cgroup: &Cgroup, hierarchy: &str) -> CgroupTrust {
         name => trust.controllers.iter().any(|controller| controller == name),
     };
     let found = facts.cgroups_trusted().unwrap().iter().find(of).unwrap().clone();
-    subject.confirm(subject.bind(())).unwrap();
+    subject.confirm(subject.bind(facts)).unwrap();
     found
 }
 

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt as _;
 use sha2::{Digest as _, Sha256};
 use witgate_facts::{ExecutableInfo, FactError, FactName, FactSet, FactSource as _};
 use witgate_identity::Assurance;
@@ -75,7 +76,7 @@ async fn what_nobody_wants_is_not_read() {
     assert_eq!(facts.cgroups_trusted().unwrap_err(), none);
     assert_eq!(facts.executable_sha256().await.unwrap_err(), none);
     assert_eq!(facts.cmdline().await.unwrap_err(), none);
-    subject.confirm(subject.bind(())).unwrap();
+    subject.confirm(subject.bind(facts)).unwrap();
 }
 
 // #36
@@ -181,6 +182,16 @@ async fn another_program_after_the_facts_is_refused() {
     subject.confirm(subject.bind(facts)).unwrap();
 }
 
+#[tokio::test]
+async fn a_digest_is_computed_once_for_a_file_that_is_left_alone() {
+    let scene = Scene::new();
+    let _actor = running(&scene, std::path::Path::new("/bin/sleep"), &["1000"]);
+    let subject = scene.accept().unwrap();
+    let first = scene.all(&subject).await.executable_sha256().await;
+    let again = scene.all(&subject).await;
+    assert_eq!(again.executable_sha256().now_or_never(), Some(first));
+}
+
 // #32
 #[tokio::test]
 async fn a_file_over_the_limit_is_not_hashed() {
@@ -198,8 +209,7 @@ async fn a_file_over_the_limit_is_not_hashed() {
 async fn a_long_command_line_is_cut() {
     let scene = Scene::new();
     let long = "0".repeat(3_000);
-    let _actor =
-        running(&scene, std::path::Path::new("/bin/sleep"), &["1000", &long, &long]);
+    let _actor = running(&scene, std::path::Path::new("/bin/sleep"), &["1000", &long, &long]);
     let facts = scene.all(&scene.accept().unwrap()).await;
     let line = facts.cmdline().await.unwrap();
     let bytes: usize = line.iter().map(Vec::len).sum();

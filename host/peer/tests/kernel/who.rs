@@ -39,8 +39,11 @@ async fn a_value_of_one_subject_is_not_confirmed_by_another() {
     let scene = Scene::new();
     let (_one, first) = scene.guest(Actor::spawn());
     let (_two, second) = scene.guest(Actor::spawn());
-    scene.all(&first).await;
-    let error = second.confirm(first.bind(())).unwrap_err();
+    let facts = scene.all(&first).await;
+    assert_eq!(second.still_as(&facts).unwrap_err(), PeerError::OtherSubject);
+    // Whoever binds them, they are the first one's.
+    let error = second.confirm(second.bind(Arc::clone(&facts)).map(|_| ())).unwrap_err();
+    assert_eq!(error, second.confirm(first.bind(facts).map(|_| ())).unwrap_err());
     assert_eq!((error.reason(), error.fault()), ("internal", Fault::Host));
 }
 
@@ -187,7 +190,7 @@ async fn all_groups_of_a_peer_are_seen() {
         assert_eq!(subject.credentials().groups, groups);
         let facts = scene.all(&subject).await;
         assert_eq!(facts.names().is_ok(), count < 1_024);
-        subject.confirm(subject.bind(())).unwrap();
+        subject.confirm(subject.bind(facts)).unwrap();
     }
 }
 
@@ -218,7 +221,7 @@ async fn root_of_a_user_namespace_is_who_it_is_outside() {
     let facts = scene.all(&subject).await;
     let user = facts.namespaces().unwrap().iter().find(|space| space.kind == "user").unwrap();
     assert!(!user.host);
-    subject.confirm(subject.bind(())).unwrap();
+    subject.confirm(subject.bind(facts)).unwrap();
 }
 
 #[tokio::test]
@@ -244,4 +247,20 @@ fn collecting_may_move_between_threads() {
     check(&subject.collect(FactSet::EMPTY, &scene.reader));
     check(&subject.exited());
     assert!(FactSet::EMPTY.contains(FactName::ProcessComm) == subject.challenged());
+}
+
+#[test]
+fn every_capability_has_a_name_of_its_own_and_a_price() {
+    let scene = Scene::new();
+    let capabilities = scene.kernel.capabilities();
+    let mut names: Vec<_> = capabilities.iter().map(|capability| capability.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), capabilities.len());
+    assert!(capabilities.iter().all(|capability| !capability.cost.is_empty()));
+    let present = |name| capabilities.iter().find(|found| found.name == name).unwrap().present;
+    // As root on a kernel of tier A, as these tests run.
+    assert!(present("peer-pidfd") && present("pidfd-info"));
+    assert!(present("see-all-processes") && present("read-other-processes"));
+    assert!(present("initial-user-namespace") && present("cgroup-hierarchies"));
 }

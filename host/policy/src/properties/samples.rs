@@ -20,7 +20,8 @@ const TOPICS: [(&str, &str, Option<&str>); 8] = [
     ("docker", "label", Some("y")),
     ("lsm", "label", None),
 ];
-const VALUES: [&str; 5] = ["a", "b", "c", "a/b", "e e"];
+/// Mostly the same one, so that what is asked for is often there.
+const VALUES: [&str; 7] = ["a", "a", "a", "a", "b", "a/b", "e e"];
 const GLOBS: [&str; 6] = ["*", "**", "a*", "a/*", "?", "b"];
 
 pub(super) fn now() -> Timestamp {
@@ -108,14 +109,14 @@ fn any_entry() -> impl Strategy<Value = String> {
         "/l/{docker.label[x]|encode}",
         "/{unix.uid}/{lsm.label}",
     ];
-    let clauses = (clause(&VALUES, 0..4), clause(&GLOBS, 0..2), clause(&VALUES, 0..2));
+    let clauses = (clause(&VALUES, 0..4), clause(&GLOBS, 0..2), clause(&VALUES[3..], 0..2));
     let rest = (
         select(identities),
         -1_i64..2,
         any::<bool>(),
-        select(vec!["", "2026-01-01", "2026-12-01"]),
+        select(vec!["", "", "", "2026-01-01", "2026-12-01"]),
     );
-    let action = select(vec!["allow", "allow", "allow", "deny", "observe"]);
+    let action = select(vec!["allow", "allow", "allow", "deny", "deny", "observe"]);
     (action, clauses, rest).prop_map(
         |(action, (literal, like, unless), (identity, priority, challenged, expires))| {
             let mut text = format!(
@@ -144,7 +145,7 @@ pub(super) fn any_entries(count: std::ops::Range<usize>) -> impl Strategy<Value 
 }
 
 fn any_level() -> impl Strategy<Value = Assurance> {
-    select(vec![Assurance::Kernel, Assurance::Kernel, Assurance::Runtime, Assurance::Claimed])
+    prop_oneof![6 => Just(Assurance::Kernel), 2 => Just(Assurance::Runtime), 1 => Just(Assurance::Claimed)]
 }
 
 fn any_unknown() -> impl Strategy<Value = Unknown> {
@@ -167,7 +168,7 @@ fn any_unknown() -> impl Strategy<Value = Unknown> {
 }
 
 pub(super) fn any_evidence() -> impl Strategy<Value = Evidence> {
-    let selectors = vec((0..TOPICS.len(), select(&VALUES[..]), any_level()), 0..9);
+    let selectors = vec((0..TOPICS.len(), select(&VALUES[..]), any_level()), 0..16);
     (selectors, any_unknown(), any::<bool>()).prop_map(|(selectors, unknown, challenged)| {
         let attest =
             |(topic, value, assurance)| Attested { selector: selector(topic, value), assurance };

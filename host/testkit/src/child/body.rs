@@ -318,9 +318,19 @@ fn exec(payload: &[u8]) -> c_int {
         *to = from.as_ptr().cast();
     }
     let environment = [ptr::null::<libc::c_char>()];
-    // SAFETY: path and arguments end with zero inside the packet, both arrays with null.
-    unsafe {
-        libc::execve(payload.as_ptr().cast(), arguments.as_ptr(), environment.as_ptr());
+    let pause = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    // A program that the test has just written may be open for writing still, in a child that was
+    // forked meanwhile and has not closed its copy yet.
+    for _ in 0..5_000 {
+        // SAFETY: path and arguments end with zero inside the packet, both arrays with null; the
+        // time is a live local.
+        unsafe {
+            libc::execve(payload.as_ptr().cast(), arguments.as_ptr(), environment.as_ptr());
+            if errno() != libc::ETXTBSY {
+                break;
+            }
+            libc::nanosleep(&raw const pause, ptr::null_mut());
+        }
     }
     errno()
 }

@@ -6,7 +6,10 @@ use std::{
     thread,
 };
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{getpid, set_child_subreaper},
+};
 
 use super::{Actor, body, ok};
 
@@ -86,6 +89,8 @@ fn spawner() -> &'static Mutex<mpsc::Sender<Request>> {
     static SPAWNER: OnceLock<Mutex<mpsc::Sender<Request>>> = OnceLock::new();
     SPAWNER.get_or_init(|| {
         let (requests, received) = mpsc::channel::<Request>();
+        // Children of actors that have exited become ours, to be waited for like any other.
+        ok("prctl", set_child_subreaper(Some(getpid())));
         let serve = move || {
             for Request { how, commands, answer } in received {
                 let started = body::start(how.flags, how.pid, &commands);

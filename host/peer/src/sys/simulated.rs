@@ -1,0 +1,133 @@
+//! This kernel, answering like an older one, an exhausted one, or one seen from elsewhere.
+
+use std::{
+    collections::HashMap,
+    ffi::CStr,
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex},
+};
+
+use rustix::io::Errno;
+
+use super::{FileStat, Ids, Linux, Open, SocketCredentials, Sys};
+use crate::pid::Pid;
+
+/// A method of [`Sys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Call {
+    PeerCredentials,
+    PeerGroups,
+    PeerPidfd,
+    PidfdOpen,
+    PidfdExited,
+    PidfdIds,
+    OpenProcess,
+    OpenAt,
+    ReadLinkAt,
+}
+
+/// The real kernel but for what a test says.
+#[derive(Debug, Default)]
+pub(crate) struct Simulated {
+    failing: Mutex<HashMap<Call, Errno>>,
+    credentials: Mutex<Option<SocketCredentials>>,
+    own_status: Mutex<Option<Vec<u8>>>,
+}
+
+impl Simulated {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn fail(&self, call: Call, errno: Errno) {
+        self.failing.lock().unwrap().insert(call, errno);
+    }
+
+    pub(crate) fn heal(&self) {
+        self.failing.lock().unwrap().clear();
+    }
+
+    pub(crate) fn peer(&self, credentials: SocketCredentials) {
+        *self.credentials.lock().unwrap() = Some(credentials);
+    }
+
+    pub(crate) fn own_status(&self, text: &[u8]) {
+        *self.own_status.lock().unwrap() = Some(text.to_vec());
+    }
+
+    fn check(&self, call: Call) -> Result<(), Errno> {
+        self.failing.lock().unwrap().get(&call).map_or(Ok(()), |errno| Err(*errno))
+    }
+}
+
+impl Sys for Simulated {
+    fn peer_credentials(&self, socket: BorrowedFd<'_>) -> Result<SocketCredentials, Errno> {
+        self.check(Call::PeerCredentials)?;
+        let simulated = *self.credentials.lock().unwrap();
+        simulated.map_or_else(|| Linux.peer_credentials(socket), Ok)
+    }
+    fn peer_groups(&self, socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+        self.check(Call::PeerGroups)?;
+        Linux.peer_groups(socket)
+    }
+    fn peer_label(&self, socket: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+        Linux.peer_label(socket)
+    }
+    fn peer_pidfd(&self, socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        self.check(Call::PeerPidfd)?;
+        Linux.peer_pidfd(socket)
+    }
+    fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
+        self.check(Call::PidfdOpen)?;
+        Linux.pidfd_open(pid)
+    }
+    fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
+        self.check(Call::PidfdExited)?;
+        Linux.pidfd_exited(pidfd)
+    }
+    fn pidfd_ids(&self, pidfd: BorrowedFd<'_>) -> Result<Ids, Errno> {
+        self.check(Call::PidfdIds)?;
+        Linux.pidfd_ids(pidfd)
+    }
+    fn open_process(&self, pid: Pid) -> Result<OwnedFd, Errno> {
+        self.check(Call::OpenProcess)?;
+        Linux.open_process(pid)
+    }
+    fn open_at(&self, dir: BorrowedFd<'_>, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
+        self.check(Call::OpenAt)?;
+        Linux.open_at(dir, path, how)
+    }
+    fn open_cached(&self, path: &CStr) -> Result<OwnedFd, Errno> {
+        Linux.open_cached(path)
+    }
+    fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno> {
+        Linux.open_named(path)
+    }
+    fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno> {
+        match &*self.own_status.lock().unwrap() {
+            Some(text) if path == c"/proc/self/status" => Ok(text.clone()),
+            _ => Linux.host_file(path),
+        }
+    }
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
+        Linux.read(file, into)
+    }
+    fn read_again(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
+        Linux.read_again(file, into)
+    }
+    fn read_link_at(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &CStr,
+        into: &mut [u8],
+    ) -> Result<usize, Errno> {
+        self.check(Call::ReadLinkAt)?;
+        Linux.read_link_at(dir, path, into)
+    }
+    fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno> {
+        Linux.stat_at(dir, path)
+    }
+    fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
+        Linux.file_system(file)
+    }
+}

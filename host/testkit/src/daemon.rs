@@ -1,0 +1,233 @@
+//! A real daemon on temporary sockets.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long a daemon may take to be ready or to stop. Generous: machines are shared.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that any uid can reach, for `serve --dir`.
+#[derive(Debug)]
+pub struct Folder {
+    dir: TempDir,
+    binary: PathBuf,
+}
+
+impl Folder {
+    /// An empty folder, and a copy of the binary beside it that any uid can run.
+    ///
+    /// # Panics
+    /// If there is no room for it.
+    #[must_use]
+    pub fn new(binary: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("wg").tempdir().expect("a temporary folder");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        let copy = dir.path().join("witgate");
+        // Written by another process: a descriptor of ours that is open for writing would be
+        // inherited by whatever a parallel test forks, and keep the kernel from running the file.
+        let copied = Command::new("cp").arg(binary).arg(&copy).status().expect("cp");
+        assert!(copied.success(), "cp {binary}");
+        fs::create_dir(dir.path().join("d")).expect("mkdir");
+        Self { dir, binary: copy }
+    }
+
+    /// The folder that is given to `--dir`.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("d")
+    }
+
+    /// Writes a file below the folder, and the folders on the way.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("mkdir");
+        fs::write(path, content).expect("write");
+    }
+
+    /// `witgate ... --dir <folder>`.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).arg("--dir").arg(self.path());
+        for variable in ["WITGATE_SOCKET", "WITGATE_ADMIN_SOCKET", "WITGATE_DIR", "WITGATE_LOG"] {
+            command.env_remove(variable);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `witgate ... --dir <folder>` to its end.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("witgate")
+    }
+
+    /// The public socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.path().join("public/api.sock")
+    }
+
+    /// The admin socket.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.path().join("admin/admin.sock")
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    #[must_use]
+    pub fn serve(self) -> Daemon {
+        Daemon::start(self, None)
+    }
+
+    /// As [`Self::serve`], as another user, who is given the folder.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    #[must_use]
+    pub fn serve_as(self, uid: u32) -> Daemon {
+        std::os::unix::fs::chown(self.path(), Some(uid), Some(uid)).expect("chown");
+        Daemon::start(self, Some(uid))
+    }
+}
+
+/// A daemon that serves; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Its folder.
+    pub folder: Folder,
+    child: Child,
+}
+
+impl Daemon {
+    fn start(folder: Folder, uid: Option<u32>) -> Self {
+        let log = fs::File::create(folder.dir.path().join("log")).expect("log");
+        let mut serve = folder.command(&["serve"]);
+        serve.stdout(Stdio::piped()).stderr(log);
+        if let Some(uid) = uid {
+            serve.uid(uid).gid(uid);
+        }
+        let child = serve.spawn().expect("witgate serve");
+        let mut daemon = Self { folder, child };
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    fn wait_until_ready(&mut self) {
+        // The daemon says where it listens once both sockets are open.
+        let mut out = self.child.stdout.take().expect("piped");
+        let mut said = Vec::new();
+        let mut chunk = [0; 256];
+        while !String::from_utf8_lossy(&said).contains("operators") {
+            let length = out.read(&mut chunk).expect("standard output");
+            if length == 0 {
+                let status = self.child.wait().expect("wait");
+                panic!("the daemon ended with {status}: {}", self.log());
+            }
+            said.extend_from_slice(&chunk[..length]);
+        }
+    }
+
+    /// What it wrote to standard error so far.
+    ///
+    /// # Panics
+    /// If there is no log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.dir.path().join("log")).expect("log")
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a process number")
+    }
+
+    /// The public socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.socket()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).expect("kill");
+    }
+
+    /// Asks it to stop, and waits.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn stop(mut self) -> (ExitStatus, Folder) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "the daemon does not stop: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let spare = Folder { dir: tempfile::tempdir().expect("tempdir"), binary: PathBuf::new() };
+        (status, std::mem::replace(&mut self.folder, spare))
+    }
+
+    /// Runs a `witgate` command against it.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.folder.run(arguments)
+    }
+
+    /// Waits until something holds, and says what if it never does.
+    ///
+    /// # Panics
+    /// If it never does.
+    pub fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !holds() {
+            assert!(started.elapsed() < PATIENCE, "{what} did not happen; log: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The text that a program printed.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Whether a path is a socket.
+#[must_use]
+pub fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
