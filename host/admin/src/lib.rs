@@ -25,7 +25,8 @@ mod router;
 mod status;
 
 pub use self::{
+    health::Readiness,
     reload::{Control, ReloadReport},
     router::{Admin, Role, Viewer},
-    status::{About, Status},
+    status::{About, AuditView, Status},
 };

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 /// What went wrong, for a person and a program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The status in words.
-    pub title: String,
+    pub(crate) title: String,
     /// What was asked, what we saw, what to do.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 impl Problem {

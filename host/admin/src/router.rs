@@ -49,8 +49,6 @@ impl Viewer {
 /// The admin API.
 #[derive(Debug)]
 pub struct Admin {
-    pub(crate) decider: Arc<Decider>,
-    pub(crate) control: Arc<dyn Control>,
     router: Router,
 }
 
@@ -69,12 +67,8 @@ impl Admin {
     /// The API over a decider, with the daemon behind it.
     #[must_use]
     pub fn new(decider: Arc<Decider>, control: Arc<dyn Control>) -> Self {
-        let handles = Handles {
-            decider: Arc::clone(&decider),
-            control: Arc::clone(&control),
-            started: std::time::Instant::now(),
-        };
-        Self { decider, control, router: router(Arc::new(handles)) }
+        let handles = Handles { decider, control, started: std::time::Instant::now() };
+        Self { router: router(Arc::new(handles)) }
     }
 
     /// The service for one connection, whose other end is known.

@@ -14,7 +14,7 @@ const ABOUT_ITSELF: &str = "note: this is about the program `witgate`, run by yo
 
 /// `witgate attest`.
 pub(crate) fn attest(place: &Place, form: Form) -> Result<Exit, Failure> {
-    let outcome = place.client()?.decide().map_err(of_client)?;
+    let outcome = place.client()?.decide().map_err(|error| of_client(&error))?;
     if form.json {
         say_json(&outcome)?;
     } else {
@@ -35,7 +35,7 @@ fn exit_of(outcome: &Outcome) -> Exit {
 
 /// `witgate whoami`.
 pub(crate) fn whoami(place: &Place, form: Form) -> Result<Exit, Failure> {
-    let answer = place.client()?.whoami().map_err(of_client)?;
+    let answer = place.client()?.whoami().map_err(|error| of_client(&error))?;
     if form.json {
         say_json(&answer)?;
     } else {
@@ -47,8 +47,8 @@ pub(crate) fn whoami(place: &Place, form: Form) -> Result<Exit, Failure> {
 /// `witgate watch`: until the daemon or we end.
 pub(crate) fn watch(place: &Place, form: Form) -> Result<Exit, Failure> {
     let mut last = Exit::Ok;
-    for event in place.client()?.watch().map_err(of_client)? {
-        let event = event.map_err(of_client)?;
+    for event in place.client()?.watch().map_err(|error| of_client(&error))? {
+        let event = event.map_err(|error| of_client(&error))?;
         if form.json {
             let line = json_line(&event).map_err(Failure::internal)?;
             say(&String::from_utf8_lossy(&line));
@@ -60,8 +60,8 @@ pub(crate) fn watch(place: &Place, form: Form) -> Result<Exit, Failure> {
     Ok(last)
 }
 
-fn of_client(error: ClientError) -> Failure {
-    if let ClientError::Refused(problem) = &error {
+fn of_client(error: &ClientError) -> Failure {
+    if let ClientError::Refused(problem) = error {
         let exit = exit_of(&Outcome::Refuse(Clone::clone(problem)));
         return Failure::new(exit, problem.for_people());
     }

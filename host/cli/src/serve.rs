@@ -1,12 +1,13 @@
 //! `witgate serve`: settings, config, build, spawn, wait for a signal, drain.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, sync::Arc};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tracing_subscriber::EnvFilter;
+use witgate_admin::Control;
 use witgate_attestor::CompilerCommand;
 use witgate_daemon::{Daemon, StartError, config::Config};
 
@@ -40,33 +41,49 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 async fn run(config: Config) -> Result<Exit, Failure> {
-    let daemon = Daemon::start(config, compiler()?).await.map_err(of_start)?;
+    let signals = Signals::listen().map_err(Failure::internal)?;
+    let daemon = Daemon::start(config, compiler()?).await.map_err(|error| of_start(&error))?;
     say(&format!(
         "witgate is listening\n  workloads  {}\n  operators  {}",
         daemon.public_socket().display(),
         daemon.admin_socket().display()
     ));
     let (stop, stopped) = watch::channel(false);
-    let control = daemon.control();
-    let signals = tokio::spawn(async move {
-        let (mut term, mut interrupt, mut hup) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-        );
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hup.recv() => { control.reload().await; }
-            }
-        }
-        stop.send_replace(true);
-        Ok::<_, std::io::Error>(())
-    });
+    let signals = tokio::spawn(signals.obey(daemon.control(), stop));
     daemon.serve(stopped).await;
     signals.abort();
     Ok(Exit::Ok)
+}
+
+/// What the daemon is told by signals. Listened for before anything is started, so that none is
+/// missed once the daemon says that it listens.
+#[derive(Debug)]
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Reloads on SIGHUP, until SIGTERM or SIGINT.
+    async fn obey(mut self, control: Arc<dyn Control>, stop: watch::Sender<bool>) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hup.recv() => { control.reload().await; }
+            }
+        }
+        stop.send_replace(true);
+    }
 }
 
 /// Plugins are compiled by this same program, in a child with limits.
@@ -75,8 +92,8 @@ fn compiler() -> Result<CompilerCommand, Failure> {
     Ok(CompilerCommand { program, args: vec!["compile-component".into()] })
 }
 
-fn of_start(error: StartError) -> Failure {
-    let exit = match &error {
+fn of_start(error: &StartError) -> Failure {
+    let exit = match error {
         error if error.is_configuration() => Exit::Config,
         StartError::Listen(_) => Exit::Unavailable,
         StartError::State { source, .. }

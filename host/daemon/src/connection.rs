@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::net::UnixStream;
+use tokio::{io::AsyncReadExt as _, net::UnixStream};
 use witgate_decision::Caller;
 use witgate_peer::{PeerError, Subject};
 use witgate_protocol::{Ask, Dialect, Line, Problem, Protocol, Reason, limits};
@@ -89,7 +89,6 @@ async fn serve_watch(gateway: &Gateway, caller: Arc<Caller>, stream: &mut UnixSt
 }
 
 async fn closed(read: &mut tokio::net::unix::ReadHalf<'_>) {
-    use tokio::io::AsyncReadExt as _;
     let mut ignored = [0; 256];
     while let Ok(1..) = read.read(&mut ignored).await {}
 }
@@ -98,14 +97,14 @@ async fn closed(read: &mut tokio::net::unix::ReadHalf<'_>) {
 /// for, and not for long: a flood must cost an accept and little more.
 async fn turn_away(gateway: &Gateway, stream: &mut UnixStream, problem: Problem) {
     let mut first = [0; 1];
-    if let Some(_place) = gateway.wait_to_refuse() {
-        // Whether they said something in time shows below.
-        let _ = tokio::time::timeout(REFUSAL_WAIT, stream.readable()).await;
-    }
-    let protocol = match stream.try_read(&mut first) {
-        Ok(1) => witgate_protocol::detect(first[0]),
-        _ => Protocol::Line,
+    let said = match gateway.wait_to_refuse() {
+        Some(_place) => match tokio::time::timeout(REFUSAL_WAIT, stream.read(&mut first)).await {
+            Ok(Ok(length)) => length,
+            Ok(Err(_)) | Err(_) => 0,
+        },
+        None => stream.try_read(&mut first).unwrap_or_default(),
     };
+    let protocol = if said == 1 { witgate_protocol::detect(first[0]) } else { Protocol::Line };
     refuse(stream, protocol, problem).await;
 }
 

@@ -141,13 +141,13 @@ impl Daemon {
 
     /// Where the public socket is.
     #[must_use]
-    pub fn public_socket(&self) -> &std::path::Path {
+    pub fn public_socket(&self) -> &Path {
         self.public.path()
     }
 
     /// Where the admin socket is.
     #[must_use]
-    pub fn admin_socket(&self) -> &std::path::Path {
+    pub fn admin_socket(&self) -> &Path {
         self.admin.path()
     }
 

@@ -108,22 +108,18 @@ impl<'a> Table<'a> {
     }
 
     /// A table below this one, read by `read`; an absent one is read as empty.
-    pub(super) fn table<T>(
-        &mut self,
-        key: &'static str,
-        read: impl FnOnce(&mut Table<'a>) -> T,
-    ) -> T {
+    pub(super) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.asked.push(key);
         let path = self.key_path(key);
         let rest = self.remove(key).map_or_else(DeTable::new, |value| self.as_table(&path, value));
-        Table { source: self.source, path, rest, asked: Vec::new() }.read(read)
+        Self { source: self.source, path, rest, asked: Vec::new() }.read(read)
     }
 
     /// Every table below the table `key`, with its name: `[plugins.unix]`, `[plugins.container]`.
     pub(super) fn tables<T>(
         &mut self,
         key: &'static str,
-        mut read: impl FnMut(&str, &mut Table<'a>) -> T,
+        mut read: impl FnMut(&str, &mut Self) -> T,
     ) -> Vec<T> {
         self.asked.push(key);
         let Some(value) = self.remove(key) else { return Vec::new() };
@@ -132,7 +128,7 @@ impl<'a> Table<'a> {
         for (name, value) in self.as_table(&path, value) {
             let path = format!("{path}.{}", name.get_ref());
             let rest = self.as_table(&path, value);
-            let table = Table { source: self.source, path, rest, asked: Vec::new() };
+            let table = Self { source: self.source, path, rest, asked: Vec::new() };
             all.push(table.read(|table| read(name.get_ref(), table)));
         }
         all
