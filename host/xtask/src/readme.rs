@@ -11,15 +11,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell::{build_witgate, root};
 
-/// Cuts the commands out of the README's `console` blocks.
+/// Cuts the commands out of the README's `console` blocks. A command goes on over lines that end in
+/// a backslash, and over a here-document that ends in `END`.
 fn commands(readme: &str) -> Vec<String> {
     let mut inside = false;
     let mut found: Vec<String> = Vec::new();
-    let mut continued = false;
+    let mut open = false;
     for line in readme.lines() {
-        if line.starts_with("```") {
+        if line.starts_with("```") && !open {
             inside = line == "```console";
-        } else if inside && continued {
+        } else if inside && open {
             if let Some(last) = found.last_mut() {
                 last.push('\n');
                 last.push_str(line);
@@ -29,9 +30,13 @@ fn commands(readme: &str) -> Vec<String> {
         } else {
             continue;
         }
-        continued = inside && line.ends_with('\\');
+        open = inside && found.last().is_some_and(|command| goes_on(command));
     }
     found
+}
+
+fn goes_on(command: &str) -> bool {
+    command.ends_with('\\') || (command.contains("<<'END'") && !command.ends_with("\nEND"))
 }
 
 /// Runs them in one shell, in an empty folder, with the built binary on the path.
@@ -72,11 +77,11 @@ fn run_in(folder: &Path, binary: &Path, commands: &[String]) -> Result<()> {
 /// Each command is shown before it runs; the first unexpected exit code ends the script. A command
 /// with the comment `# exits N` must exit with N.
 fn script(commands: &[String]) -> String {
-    let mut script = String::from("trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n");
+    let mut script = String::from("trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nran=0\n");
     for command in commands {
         let wanted = command.rsplit_once("# exits ").map_or("0", |(_, code)| code.trim());
         let quoted = command.replace('\'', "'\\''");
-        let _ = writeln!(script, "echo '    $ {quoted}'\n{command}");
+        let _ = writeln!(script, "echo '    $ {quoted}'\nran=$((ran + 1))\n{command}");
         if !command.trim_end().ends_with('&') {
             let _ = writeln!(
                 script,
@@ -84,5 +89,11 @@ fn script(commands: &[String]) -> String {
             );
         }
     }
+    // A quote that is left open would swallow the rest, and look like success.
+    let _ = writeln!(
+        script,
+        "[ $ran = {} ] || {{ echo \"only $ran commands ran\"; exit 1; }}",
+        commands.len()
+    );
     script
 }
