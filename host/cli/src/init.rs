@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use witgate_daemon::config::Layout;
+use witgate_daemon::config::{Layout, SCHEMA};
 use witgate_identity::TrustDomain;
 use witgate_policy::default_entries;
 
@@ -40,6 +40,9 @@ pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure
         fs::write(&example, default_entries(owner)).map_err(io)?;
         say(&format!("wrote {}", example.display()));
     }
+    let schema = layout.config.with_file_name("witgate.schema.json");
+    fs::write(&schema, SCHEMA).map_err(io)?;
+    say(&format!("wrote {}", schema.display()));
     say("check it with: witgate entry check");
     Ok(Exit::Ok)
 }

@@ -30,6 +30,9 @@ use self::{
 /// The trust domain of a one-folder daemon that was not given another.
 pub const DEV_TRUST_DOMAIN: &str = "dev.internal";
 
+/// JSON schema (draft 2020-12) of a configuration file, for editors.
+pub const SCHEMA: &str = include_str!("config/witgate.schema.json");
+
 /// Largest configuration or entry file in bytes; what is larger is a mistake, not a configuration.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 

@@ -225,8 +225,60 @@ fn init_writes_what_serve_reads() {
     let again = folder.run(&["init", "--trust-domain", "corp.example"]);
     assert_eq!(again.status.code(), Some(78), "nothing is overwritten");
     assert_eq!(folder.run(&["init", "--trust-domain", "NOT OK"]).status.code(), Some(64));
+    assert!(folder.path().join("witgate.schema.json").exists());
     assert!(folder.run(&["entry", "check"]).status.success());
     let daemon = folder.serve();
     let answer = Client::new(daemon.socket()).attest().unwrap();
     assert_eq!(answer.identity.trust_domain(), "corp.example");
+}
+
+// #54: no room for a grant's record means no grant; it is said, and it heals by itself.
+#[test]
+fn without_room_for_its_record_no_identity_is_given() {
+    let folder = folder();
+    let state = folder.path().join("state");
+    let audit = state.join("audit");
+    fs::create_dir_all(&audit).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let small = SmallDisk::mount(&audit);
+    let daemon = folder.serve();
+    assert!(Client::new(daemon.socket()).attest().is_ok());
+    let ballast = audit.join("ballast");
+    // Fills what is left, to the last page.
+    let _ = fs::write(&ballast, vec![0; SmallDisk::BYTES]);
+    daemon.eventually("the refusal", || {
+        let answer = crate::json(&daemon.run(&["attest", "--json"]));
+        answer["reason"] == "unavailable" && answer["status"] == 503
+    });
+    let ready = crate::admin::get(&daemon, "/readyz");
+    assert!(ready.contains("\"ready\":false") && ready.contains("audit log"), "{ready}");
+    fs::remove_file(&ballast).unwrap();
+    daemon.eventually("recovery", || Client::new(daemon.socket()).attest().is_ok());
+    daemon.eventually("readiness", || {
+        crate::admin::get(&daemon, "/readyz").contains("\"ready\":true")
+    });
+    let (_, folder) = daemon.stop();
+    let verify = folder.run(&["audit", "verify"]);
+    assert!(verify.status.success(), "{}", text(&verify));
+    drop(small);
+}
+
+/// A tiny file system at a folder, unmounted when this is dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    const BYTES: usize = 256 * 1024;
+
+    fn mount(at: &std::path::Path) -> Self {
+        let options = format!("size={},mode=0700", Self::BYTES);
+        let flags = nix::mount::MsFlags::empty();
+        nix::mount::mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some(options.as_str())).unwrap();
+        Self(at.to_path_buf())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
+    }
 }

@@ -100,3 +100,59 @@ fn a_plugin_keeps_its_settings() {
     assert_eq!(config.plugins[0].settings, serde_json::json!({ "discover_workload_path": true }));
     assert_eq!(config.plugins[0].grants.as_ref().unwrap().len(), 1);
 }
+
+/// The example values of a schema's object as a table.
+fn examples(schema: &serde_json::Value) -> toml::Table {
+    let properties = schema["properties"].as_object().unwrap();
+    let value = |property: &serde_json::Value| match property.get("examples") {
+        Some(examples) => toml::Value::try_from(&examples[0]).unwrap(),
+        None if property.get("properties").is_some() => examples(property).into(),
+        None => toml::Table::from_iter([(
+            "unix".to_owned(),
+            examples(&property["additionalProperties"]).into(),
+        )])
+        .into(),
+    };
+    properties.iter().map(|(key, property)| (key.clone(), value(property))).collect()
+}
+
+#[test]
+fn the_schema_allows_what_the_daemon_reads() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let (_dir, layout) = layout(&examples(&schema).to_string());
+    let config = Config::read(&layout).unwrap();
+    assert_eq!((config.plugins.len(), config.node.as_str()), (1, "edge1"));
+}
+
+/// The keys that the daemon names when it meets one that it does not know.
+fn known_keys(table: &str) -> Vec<String> {
+    let found = errors(&format!("{table}\nzzzzzzzz = 1\n"));
+    let error = found.iter().find(|error| error.contains("zzzzzzzz")).unwrap();
+    let list = error.split_once("the keys here are ").unwrap().1;
+    let mut keys: Vec<_> = list.split(", ").map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn the_daemon_reads_what_the_schema_allows() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let listen = &schema["properties"]["listen"]["properties"];
+    let plugin = &schema["properties"]["plugins"]["additionalProperties"];
+    let tables = [
+        ("", &schema),
+        ("[host]", &schema["properties"]["host"]),
+        ("[listen]", &schema["properties"]["listen"]),
+        ("[listen.public]", &listen["public"]),
+        ("[listen.admin]", &listen["admin"]),
+        ("[listen.admin.view]", &listen["admin"]["properties"]["view"]),
+        ("[limits]", &schema["properties"]["limits"]),
+        ("[audit]", &schema["properties"]["audit"]),
+        ("[plugins.unix]", plugin),
+    ];
+    for (table, schema) in tables {
+        let mut keys: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        assert_eq!(known_keys(table), keys, "{table}");
+    }
+}
