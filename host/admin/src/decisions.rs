@@ -105,19 +105,29 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// `GET /api/v1/decisions/{id}`, from the ring or else from the audit log.
+/// The last decision's place among the ids, which all end in 26 characters of base 32.
+const LAST: &str = "last";
+
+/// `GET /api/v1/decisions/{id}`, from the ring or else from the audit log; `last` is the last one.
 pub(crate) async fn one(
     State(admin): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, Problem> {
-    let id: DecisionId = id.parse().map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("{id:?} is not a decision id: {error}"))
-    })?;
     let generation = admin.decider.generation();
     let policy = generation
         .map(|generation| std::sync::Arc::clone(&generation.policy))
         .ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no entries are loaded"))?;
     let ring = admin.decider.ring();
+    if id == LAST {
+        let latest = ring.latest();
+        let latest = latest.ok_or_else(|| {
+            Problem::new(StatusCode::NOT_FOUND, "nothing was decided since the start")
+        })?;
+        return Ok(Json(Detail::of(&latest, ring, &policy)));
+    }
+    let id: DecisionId = id.parse().map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, format!("{id:?} is not a decision id: {error}"))
+    })?;
     if let Some(kept) = ring.find(&id) {
         return Ok(Json(Detail::of(&kept, ring, &policy)));
     }

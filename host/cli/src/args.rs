@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use witgate_daemon::config::Layout;
+use witgate_daemon::config::{Config, Layout};
 
 use crate::exit::Failure;
 
@@ -185,6 +185,14 @@ impl Place {
             }
             _ => Ok(Layout::system()),
         }
+    }
+
+    /// The configuration there, with every mistake in it.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        Config::read(&self.layout()?).map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            Failure::config(lines.join("\n"))
+        })
     }
 
     /// The public sockets to try, in order.

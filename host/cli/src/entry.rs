@@ -2,8 +2,8 @@
 
 use hyper::Method;
 use jiff::Timestamp;
-use witgate_attestor::{CompilerCommand, Engine, EngineConfig};
-use witgate_daemon::{config::Config, load};
+use witgate_attestor::{Engine, EngineConfig};
+use witgate_daemon::load;
 use witgate_decision::Generation;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     args::{Form, Place},
     exit::{Exit, Failure},
     output::{say, say_json},
+    serve::compiler,
 };
 
 /// Checks everything that a start or a reload would check, and prints who can get what.
@@ -59,13 +60,9 @@ pub(crate) fn suggest(place: &Place, decision: &str) -> Result<Exit, Failure> {
 /// Loads as the daemon would, with compiled plugins in a folder of this call's own: a check needs
 /// no right to the daemon's state.
 fn generation(place: &Place) -> Result<Generation, Failure> {
-    let config = Config::read(&place.layout()?).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        Failure::config(lines.join("\n"))
-    })?;
+    let config = place.config()?;
     let store = tempfile::tempdir().map_err(Failure::internal)?;
-    let program = std::env::current_exe().map_err(Failure::internal)?;
-    let compiler = CompilerCommand { program, args: vec!["compile-component".into()] };
+    let compiler = compiler()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

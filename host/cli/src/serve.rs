@@ -19,11 +19,7 @@ use crate::{
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
-    let layout = place.layout()?;
-    let config = Config::read(&layout).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        Failure::config(lines.join("\n"))
-    })?;
+    let config = place.config()?;
     log_to_stderr();
     let runtime = runtime()?;
     runtime.block_on(run(config))
@@ -87,7 +83,7 @@ impl Signals {
 }
 
 /// Plugins are compiled by this same program, in a child with limits.
-fn compiler() -> Result<CompilerCommand, Failure> {
+pub(crate) fn compiler() -> Result<CompilerCommand, Failure> {
     let program = std::env::current_exe().map_err(Failure::internal)?;
     Ok(CompilerCommand { program, args: vec!["compile-component".into()] })
 }

@@ -33,6 +33,9 @@ pub(crate) fn why(place: &Place, options: &WhyOptions) -> Result<Exit, Failure> 
     if let Some(id) = &options.decision {
         return show(place, options, &format!("/api/v1/decisions/{}", quoted(id)));
     }
+    if options.last && listing(options) == "/api/v1/decisions?limit=1" {
+        return show(place, options, "/api/v1/decisions/last");
+    }
     let page: Page = ask(&socket, Method::GET, &listing(options))?.or_problem()?.json()?;
     if options.denied && !options.last {
         return list(options, &page);

@@ -14,18 +14,42 @@ use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::UnixStream,
+    time::Sleep,
 };
+use witgate_protocol::limits::WRITE_DEADLINE;
 
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct Rewound {
     first: Bytes,
     stream: UnixStream,
+    /// Since when the other end takes nothing; whoever does not read its answers is cut off.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Rewound {
     pub(crate) const fn new(first: Bytes, stream: UnixStream) -> Self {
-        Self { first, stream }
+        Self { first, stream, stalled: None }
+    }
+}
+
+impl Rewound {
+    /// Turns a write that has been pending for too long into an error.
+    fn within_deadline(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled =
+            self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_DEADLINE)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -51,7 +75,8 @@ impl AsyncWrite for Rewound {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.within_deadline(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -67,7 +92,8 @@ impl AsyncWrite for Rewound {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.within_deadline(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

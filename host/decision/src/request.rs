@@ -16,7 +16,7 @@ use crate::{
     answer::{Answer, Grant, Refusal, Told},
     audit::{Audit, AuditError},
     draft::{self, Draft, Request},
-    why::Why,
+    why::{Verdict, Why},
     you,
 };
 
@@ -242,7 +242,7 @@ impl Decider {
         let why = Arc::clone(draft.for_audit().why());
         match subject.confirm(draft.map(Draft::into_answer)) {
             Ok(confirmed) => {
-                self.publish(why, Some(policy));
+                self.publish(&why, Some(policy));
                 confirmed.transpose().map(Grant::seal)
             }
             Err(error) => {
@@ -283,12 +283,33 @@ impl Decider {
         if let Err(error) = self.append(&why) {
             tracing::debug!(error = %error, "A refusal was not recorded");
         }
-        self.publish(why, policy);
+        self.publish(&why, policy);
     }
 
-    fn publish(&self, why: Arc<Why>, policy: Option<&Arc<Policy>>) {
-        self.metrics.decided(&why);
+    fn publish(&self, why: &Arc<Why>, policy: Option<&Arc<Policy>>) {
+        self.metrics.decided(why);
         let bytes = why.weight();
-        self.config.ring.push(why, policy.map(Arc::downgrade).unwrap_or_default(), bytes);
+        let policy = policy.map(Arc::downgrade).unwrap_or_default();
+        if self.config.ring.push(Arc::clone(why), policy, bytes) {
+            log(why);
+        }
+    }
+}
+
+/// One event for each decision that is not one more of the same: whoever loops cannot flood the log.
+fn log(why: &Why) {
+    let you = &why.you;
+    if why.verdict == Verdict::Allow {
+        let id = why.granted.first().map(|granted| granted.id.as_str());
+        tracing::debug!(
+            decision.id = %why.id, peer.pid = you.pid, peer.uid = you.uid, process.exe = you.exe,
+            workload.spiffe_id = id, policy.revision = %why.policy_revision, "Allowed"
+        );
+    } else {
+        tracing::info!(
+            decision.id = %why.id, decision = %why.verdict, decision.reason = why.reason.map(Reason::as_str),
+            peer.pid = you.pid, peer.uid = you.uid, process.exe = you.exe,
+            policy.revision = %why.policy_revision, "Refused"
+        );
     }
 }

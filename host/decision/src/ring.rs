@@ -75,12 +75,13 @@ impl Ring {
         Self { max_bytes, inner: Mutex::default() }
     }
 
-    /// Keeps a decision; `bytes` is about what it takes.
-    pub fn push(&self, why: Arc<Why>, policy: Weak<Policy>, bytes: usize) {
+    /// Keeps a decision; `bytes` is about what it takes. Says whether it is a new one, and not one
+    /// more of the same.
+    pub fn push(&self, why: Arc<Why>, policy: Weak<Policy>, bytes: usize) -> bool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cause) = cause(&why) {
             if inner.count_again(&cause, &why) {
-                return;
+                return false;
             }
             let sequence = inner.next;
             inner.by_cause.insert(cause, sequence);
@@ -94,6 +95,19 @@ impl Ring {
         while inner.bytes > self.max_bytes && inner.kept.len() > 1 {
             inner.drop_oldest();
         }
+        true
+    }
+
+    /// The decision that was made last, be it one more of the same.
+    #[must_use]
+    pub fn latest(&self) -> Option<Kept> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner
+            .kept
+            .iter()
+            .map(|(kept, _)| kept)
+            .max_by_key(|kept| (kept.last, kept.sequence))
+            .cloned()
     }
 
     /// One decision by its id.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use witgate_peer::ProcessFacts;
+use witgate_peer::{Change, PeerError, ProcessFacts};
 use witgate_protocol::{Cause, Dialect, Outcome, Reason, WatchEvent, limits::WATCH_RECHECK};
 
 use crate::{Caller, Decider, answer::Reply};
@@ -40,25 +40,38 @@ impl Watch {
             return Some(self.first(outcome));
         }
         loop {
-            let cause = tokio::select! {
-                () = self.caller.subject.exited() => return Some(self.end(Reason::SubjectChanged)),
-                changed = self.reloads.changed() => match changed {
-                    Ok(()) => Cause::Reload,
-                    Err(_) => return Some(self.end(Reason::NotReady)),
-                },
-                () = tokio::time::sleep(WATCH_RECHECK) => Cause::Renewal,
+            let cause = match self.wait().await {
+                Ok(Some(cause)) => cause,
+                Ok(None) => continue,
+                Err(reason) => return Some(self.end(reason)),
             };
-            // Nothing is decided again as long as the process is what it was and its answer holds.
-            if cause == Cause::Renewal && !self.must_renew() {
-                if self.is_as_it_was() {
-                    continue;
-                }
-                return Some(self.end(Reason::SubjectChanged));
-            }
             let outcome = self.decide().await;
             if let Some(event) = self.event(cause, outcome) {
                 return Some(event);
             }
+        }
+    }
+
+    /// Waits for a cause to decide again; none if there was nothing in it, an error if the stream is
+    /// over.
+    async fn wait(&mut self) -> Result<Option<Cause>, Reason> {
+        tokio::select! {
+            () = self.caller.subject.exited() => Err(Reason::SubjectChanged),
+            changed = self.reloads.changed() => match changed {
+                Ok(()) => Ok(Some(Cause::Reload)),
+                Err(_) => Err(Reason::NotReady),
+            },
+            () = tokio::time::sleep(WATCH_RECHECK) => self.look_again(),
+        }
+    }
+
+    /// Nothing is decided again as long as the process is what it was and its answer holds.
+    fn look_again(&self) -> Result<Option<Cause>, Reason> {
+        let Some(facts) = &self.facts else { return Ok(Some(Cause::Renewal)) };
+        match self.caller.subject.still_as(facts) {
+            Ok(()) => Ok(self.must_renew().then_some(Cause::Renewal)),
+            Err(PeerError::SubjectChanged { change: Change::Cgroup }) => Ok(Some(Cause::Cgroup)),
+            Err(_) => Err(Reason::SubjectChanged),
         }
     }
 
@@ -106,10 +119,6 @@ impl Watch {
             None => None,
         };
         WatchEvent::ended(reason, you)
-    }
-
-    fn is_as_it_was(&self) -> bool {
-        self.facts.as_ref().is_none_or(|facts| self.caller.subject.still_as(facts).is_ok())
     }
 
     /// Whether less than half of an identity's time is left, or there was no answer to hold on to.

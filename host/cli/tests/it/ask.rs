@@ -125,6 +125,27 @@ fn a_watch_tells_of_a_reload_and_ends_with_the_process() {
 }
 
 #[test]
+fn a_watch_tells_of_another_control_group() {
+    use witgate_testkit::child::Cgroup;
+    let folder = folder();
+    folder.write(
+        "entries.d/a.toml",
+        "[[entry]]\nname = \"root\"\nidentity = \"/root\"\nmatch = { unix.uid = 0 }\n\
+         [[entry]]\nname = \"in\"\nidentity = \"/container\"\nmatch = { container.runtime = \"docker\" }\n",
+    );
+    let daemon = folder.serve();
+    let hierarchy = Cgroup::hierarchies().into_iter().next().expect("a cgroup hierarchy");
+    let cgroup = Cgroup::create(&hierarchy, &format!("docker/{}", "ab".repeat(32)));
+    let actor = Actor::spawn().connect(daemon.socket());
+    actor.send(b"watch\n");
+    let first = String::from_utf8(actor.receive()).unwrap();
+    assert!(first.contains("/root") && !first.contains("/container"), "{first}");
+    cgroup.admit(actor.pid());
+    let second = String::from_utf8(actor.receive()).unwrap();
+    assert!(second.contains("\"cause\":\"cgroup\"") && second.contains("/container"), "{second}");
+}
+
+#[test]
 fn the_command_says_where_it_looked_when_nobody_is_there() {
     let folder = folder();
     let output = folder.run(&["attest"]);

@@ -81,6 +81,20 @@ fn whoever_says_nothing_is_let_go_and_whoever_dawdles_is_told() {
     assert_eq!(read(silent), "timeout");
 }
 
+// #49: whoever asks and asks and never reads is cut off, and cannot keep the daemon writing.
+#[test]
+fn whoever_does_not_read_is_cut_off() {
+    let daemon = folder().serve();
+    let mut stream = UnixStream::connect(daemon.socket()).unwrap();
+    let request = b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n";
+    let started = std::time::Instant::now();
+    // Blocks once both directions are full, and fails once the other end has closed.
+    while stream.write_all(request).is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(60), "never cut off");
+    }
+    assert!(Client::new(daemon.socket()).attest().is_ok());
+}
+
 /// The answer to one `attest` of an actor.
 fn attest(daemon: &Daemon, actor: Actor) -> Value {
     let actor = actor.connect(daemon.socket());

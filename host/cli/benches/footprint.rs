@@ -1,0 +1,188 @@
+//! Processor time per decision, memory, and the time to the first answer, of the real daemon beside
+//! the floor: `cargo bench --workspace --bench footprint`.
+//!
+//! Floor and daemon take turns in short rounds, so that whatever else the machine does meets both;
+//! the ratios are medians over the rounds.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has to stop")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+
+mod floor;
+mod workload;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use floor::Floor;
+use witgate_testkit::daemon::Daemon;
+use workload::{
+    ATTEST, ATTEST_HTTP, ATTEST_HTTP_ONCE, Held, PING, ask, cpu, folder, says,
+};
+
+/// How much is done.
+struct Effort {
+    /// Turns of each server.
+    rounds: usize,
+    /// Requests in one turn.
+    requests: u32,
+    /// Starts of the daemon.
+    starts: usize,
+    /// Decisions before memory is looked at again.
+    decisions: u32,
+}
+
+const MEASURE: Effort = Effort { rounds: 20, requests: 1000, starts: 15, decisions: 10_000 };
+/// That it works.
+const TRY: Effort = Effort { rounds: 1, requests: 10, starts: 1, decisions: 10 };
+
+fn main() {
+    floor::serve_if_asked();
+    let effort = if std::env::args().any(|arg| arg == "--bench") { MEASURE } else { TRY };
+    costs(&effort);
+    start(&effort);
+    memory(&effort);
+}
+
+/// One way to be served, and what it took in each round.
+struct Way {
+    name: &'static str,
+    pid: u32,
+    serve: Box<dyn FnMut()>,
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+impl Way {
+    fn new(name: &'static str, pid: u32, serve: impl FnMut() + 'static) -> Self {
+        Self { name, pid, serve: Box::new(serve), wall: Vec::new(), cpu: Vec::new() }
+    }
+
+    /// Microseconds per request of one turn, on the clock and on the server's processor time.
+    fn turn(&mut self, requests: u32) {
+        let (began, cpu_before) = (Instant::now(), cpu(self.pid));
+        for _ in 0..requests {
+            (self.serve)();
+        }
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(requests);
+        self.wall.push(each(began.elapsed()));
+        self.cpu.push(each(cpu(self.pid).saturating_sub(cpu_before)));
+    }
+}
+
+fn anew(
+    name: &'static str,
+    pid: u32,
+    socket: PathBuf,
+    request: &'static [u8],
+    expected: &'static str,
+) -> Way {
+    let mut answer = Vec::new();
+    Way::new(name, pid, move || {
+        ask(&socket, request, &mut answer);
+        assert!(says(&answer, expected), "{}", String::from_utf8_lossy(&answer));
+    })
+}
+
+fn costs(effort: &Effort) {
+    let (allowing, denying) = (folder(true).serve(), folder(false).serve());
+    let mut answer = Vec::new();
+    ask(&allowing.socket(), ATTEST, &mut answer);
+    let floor = Floor::start(answer.len());
+    let (allows, denies) = (number(&allowing), number(&denying));
+    let mut held = Held::connect(&allowing.socket());
+    let mut ways = [
+        anew("floor", floor.pid(), floor.socket(), ATTEST, "x"),
+        anew("attest", allows, allowing.socket(), ATTEST, "spiffe://"),
+        anew("attest, denied", denies, denying.socket(), ATTEST, "no_matching_entry"),
+        anew("attest over HTTP", allows, allowing.socket(), ATTEST_HTTP_ONCE, "spiffe://"),
+        Way::new("attest over HTTP, held", allows, move || {
+            assert!(says(held.ask(ATTEST_HTTP), "spiffe://"));
+        }),
+        anew("ping", allows, allowing.socket(), PING, "ready"),
+    ];
+    for _ in 0..effort.rounds {
+        for way in &mut ways {
+            way.turn(effort.requests);
+        }
+    }
+    println!("{} bytes in an answer; µs per request, medians of {} turns of {} requests",
+        answer.len(), effort.rounds, effort.requests);
+    println!("{:<24} {:>8} {:>8}   {:>12} {:>12}", "", "wall", "CPU", "wall ×floor", "CPU ×floor");
+    let [floor, ..] = &ways;
+    for way in &ways {
+        let (wall, cpu) = (ratios(&way.wall, &floor.wall), ratios(&way.cpu, &floor.cpu));
+        println!(
+            "{:<24} {:>8.1} {:>8.1}   {:>12.2} {:>12.2}",
+            way.name,
+            median(&way.wall),
+            median(&way.cpu),
+            median(&wall),
+            median(&cpu)
+        );
+    }
+}
+
+/// Round by round, so that both met the same machine.
+fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
+    these.iter().zip(those).map(|(this, that)| this / that).collect()
+}
+
+fn start(effort: &Effort) {
+    let mut folder = folder(true);
+    let mut answer = Vec::new();
+    let mut times = Vec::new();
+    // The first one compiles the plugins.
+    for _ in 0..=effort.starts {
+        let began = Instant::now();
+        let daemon = folder.serve();
+        ask(&daemon.socket(), ATTEST, &mut answer);
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        assert!(says(&answer, "spiffe://"), "{}", String::from_utf8_lossy(&answer));
+        folder = daemon.stop().1;
+    }
+    let (cold, warm) = times.split_first().unwrap();
+    let slowest = warm.iter().copied().fold(0.0, f64::max);
+    println!(
+        "start to first decision: {:.1} ms, slowest of {} {slowest:.1} ms; compiling the plugins {cold:.0} ms",
+        median(warm),
+        warm.len(),
+    );
+}
+
+fn memory(effort: &Effort) {
+    let (status, folder) = folder(true).serve().stop();
+    assert!(status.success());
+    // The plugins are compiled now.
+    let daemon = folder.serve();
+    println!("resident memory, KiB: total, of that anonymous, of files");
+    let report = |when: &str| {
+        let [total, anonymous, files] = ["VmRSS", "RssAnon", "RssFile"].map(|key| kib(&daemon, key));
+        println!("{when:<24} {total:>8} {anonymous:>8} {files:>8}");
+    };
+    report("after the start");
+    let mut answer = Vec::new();
+    for done in 1..=effort.decisions {
+        ask(&daemon.socket(), ATTEST, &mut answer);
+        if done == 1 || done == effort.decisions {
+            report(&format!("after decision {done}"));
+        }
+    }
+}
+
+fn kib(daemon: &Daemon, key: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn number(daemon: &Daemon) -> u32 {
+    u32::try_from(daemon.pid()).unwrap()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
