@@ -21,8 +21,9 @@ use crate::{
 pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
     let config = place.config()?;
     log_to_stderr();
-    let runtime = runtime()?;
-    runtime.block_on(run(config))
+    // On a worker, and not on this thread: whatever accepts there hands every connection to
+    // another thread, which costs a wake-up, a quarter of what a decision costs.
+    runtime()?.block_on(async { tokio::spawn(run(config)).await.map_err(Failure::internal)? })
 }
 
 /// At least two threads: a plugin that uses up its time must never hold the only one.

@@ -10,7 +10,8 @@ use crate::shell::{cargo, is_installed, run};
 const CARGO_DENY: &str = "0.20.2";
 
 /// Programs that the tests start, and the Debian packages that bring them.
-const PROGRAMS: &[(&str, &str)] = &[("curl", "curl"), ("nc", "netcat-openbsd")];
+const PROGRAMS: &[(&str, &str)] =
+    &[("curl", "curl"), ("nc", "netcat-openbsd"), ("python3", "python3-minimal")];
 
 /// Tools and registry downloads are kept here between runs.
 fn cache() -> Result<PathBuf> {

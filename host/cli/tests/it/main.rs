@@ -3,6 +3,7 @@
 
 mod admin;
 mod ask;
+mod examples;
 mod hostile;
 mod identities;
 mod life;
