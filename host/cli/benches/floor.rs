@@ -27,7 +27,7 @@ const ARGUMENT: &str = "serve-as-floor";
 
 /// A running floor; it is killed when this is dropped.
 pub(crate) struct Floor {
-    child: Child,
+    pub(crate) child: Child,
     dir: TempDir,
 }
 
@@ -51,11 +51,6 @@ impl Floor {
     /// Where it listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("s")
-    }
-
-    /// Its process number.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 }
 
@@ -107,8 +102,7 @@ fn identify(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
     let pidfd = getsockopt(stream, sockopt::PeerPidfd).unwrap();
     assert!(alive(&pidfd));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let process =
-        rustix::fs::open(format!("/proc/{}", ids.pid()), flags, Mode::empty()).unwrap();
+    let process = rustix::fs::open(format!("/proc/{}", ids.pid()), flags, Mode::empty()).unwrap();
     assert!(alive(&pidfd));
     (pidfd, process)
 }

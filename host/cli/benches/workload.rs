@@ -4,7 +4,6 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
     path::Path,
-    time::Duration,
 };
 
 use witgate_testkit::daemon::Folder;
@@ -90,13 +89,4 @@ fn whole(answer: &[u8]) -> bool {
 /// Whether an answer has these words.
 pub(crate) fn says(answer: &[u8], words: &str) -> bool {
     String::from_utf8_lossy(answer).contains(words)
-}
-
-/// Processor time of a process so far, its own threads' only (proc(5), `stat`).
-pub(crate) fn cpu(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let after_name = &stat[stat.rfind(')').unwrap() + 2..];
-    let ticks: u64 =
-        after_name.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
