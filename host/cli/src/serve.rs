@@ -22,7 +22,7 @@ pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
     let config = place.config()?;
     log_to_stderr();
     // On a worker, and not on this thread: whatever accepts there hands every connection to
-    // another thread, which costs a wake-up, a quarter of what a decision costs.
+    // another thread, which costs a wake-up, a fifth of what a decision costs.
     runtime()?.block_on(async { tokio::spawn(run(config)).await.map_err(Failure::internal)? })
 }
 

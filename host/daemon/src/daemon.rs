@@ -39,6 +39,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What the record of a grant may take in the audit log on average, in bytes; about 2 KiB were seen.
+const GRANT_RECORD: u64 = 4096;
+
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -274,11 +277,16 @@ fn private_dir(path: &Path) -> Result<(), StartError> {
 fn audit_config(config: &Config) -> AuditConfig {
     let max_file_bytes = config.audit.max_file_bytes;
     let max_files = usize::try_from(config.audit.max_files).unwrap_or(usize::MAX);
+    let defaults = AuditConfig::new(config.layout.state.join("audit"));
+    // Whoever raises the rate means the grants to be recorded as well.
+    let rate = u64::from(config.limits.requests_per_second);
+    let grant_bytes = rate.saturating_mul(defaults.window.as_secs()).saturating_mul(GRANT_RECORD);
     AuditConfig {
+        grant_bytes: defaults.grant_bytes.max(grant_bytes),
         max_file_bytes,
         max_files,
         max_total_bytes: max_file_bytes.saturating_mul(u64::from(config.audit.max_files)),
-        ..AuditConfig::new(config.layout.state.join("audit"))
+        ..defaults
     }
 }
 

@@ -4,7 +4,7 @@
 //! admit → facts → attest → evaluate → draft → audit → confirm → answer → publish
 //! ```
 //!
-//! [`request`] reads as that line. Each step takes what the one before it made, so that none can be
+//! `request.rs` reads as that line. Each step takes what the one before it made, so that none can be
 //! left out: an [`Answer::Granted`] can only be made from a [`witgate_peer::Confirmed`] value, that
 //! only from a subject that is still the same process, and the audit record is written before.
 //!

@@ -219,9 +219,7 @@ impl Decider {
         let why = draft.why();
         match self.append(why) {
             Err(error) if draft.grants() => {
-                tracing::error!(error = %error, "No room in the audit log, so no identity");
-                let problem = Problem::new(Reason::Unavailable).decided(why.id.clone());
-                Err(problem.about(why.you.clone()))
+                Err(unrecorded(&error).decided(why.id.clone()).about(why.you.clone()))
             }
             _ => Ok(()),
         }
@@ -294,6 +292,16 @@ impl Decider {
             log(why);
         }
     }
+}
+
+/// What a workload is told whose grant could not be recorded.
+fn unrecorded(error: &AuditError) -> Problem {
+    if let AuditError::OverBudget { retry_after, .. } = error {
+        let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1);
+        return Problem::new(Reason::RateLimited).retry_after(seconds);
+    }
+    tracing::error!(error = %error, "No room in the audit log, so no identity");
+    Problem::new(Reason::Unavailable)
 }
 
 /// One event for each decision that is not one more of the same: whoever loops cannot flood the log.
