@@ -28,10 +28,13 @@ const MAX_LIMIT: usize = 500;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
+    /// A verdict, or `refused` for everything but an allow.
     decision: Option<String>,
     reason: Option<String>,
     uid: Option<u32>,
     pid: Option<u32>,
+    unit: Option<String>,
+    container: Option<String>,
     text: Option<String>,
     /// A span such as `2h`, or a moment.
     since: Option<String>,
@@ -65,8 +68,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Page>, Problem> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let filter = query.filter()?;
-    let kept = admin.decider.ring().list(&filter, limit);
-    let next = kept.last().filter(|_| kept.len() == limit).map(|kept| kept.sequence);
+    // One more than asked for tells whether there is another page.
+    let mut kept = admin.decider.ring().list(&filter, limit + 1);
+    let more = kept.len() > limit;
+    kept.truncate(limit);
+    let next = kept.last().filter(|_| more).map(|kept| kept.sequence);
     let decisions = kept.into_iter().map(Summary::from).collect();
     Ok(Json(Page { decisions, next, horizon: admin.decider.ring().horizon() }))
 }
@@ -78,16 +84,27 @@ impl From<Kept> for Summary {
     }
 }
 
+/// Everything but an allow, as a word in a query.
+const REFUSED: &str = "refused";
+
 impl ListQuery {
     fn filter(self) -> Result<Filter, Problem> {
         let bad = |error: String| Problem::new(StatusCode::BAD_REQUEST, error);
-        let verdict = self.decision.map(|word| word.parse::<Verdict>()).transpose().map_err(bad)?;
+        let refused = self.decision.as_deref() == Some(REFUSED);
+        let verdict = self
+            .decision
+            .filter(|_| !refused)
+            .map(|word| word.parse::<Verdict>().map_err(|error| format!("{error}, {REFUSED}")));
+        let verdict = verdict.transpose().map_err(bad)?;
         let since = self.since.map(|text| moment(&text)).transpose().map_err(bad)?;
         Ok(Filter {
             verdict,
+            refused,
             reason: self.reason,
             uid: self.uid,
             pid: self.pid,
+            unit: self.unit,
+            container: self.container,
             text: self.text,
             before: self.before,
             since,

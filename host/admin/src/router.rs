@@ -119,14 +119,19 @@ async fn guard(request: Request, next: Next) -> Response {
             let detail = format!(
                 "uid {uid} may not look here; an operator can list it under [listen.admin] view"
             );
-            Problem::new(StatusCode::FORBIDDEN, detail).into_response()
+            turned_away(&detail)
         }
-        None => {
-            Problem::new(StatusCode::FORBIDDEN, "the connection has no credentials").into_response()
-        }
+        None => turned_away("the connection has no credentials"),
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Nobody who may not look keeps a connection.
+fn turned_away(detail: &str) -> Response {
+    let mut response = Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

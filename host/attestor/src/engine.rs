@@ -35,11 +35,13 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// Sixteen guests per processor at once, on a runtime with a thread per processor.
+    /// Sixteen guests per processor at once, on a runtime with a thread per processor and at least
+    /// two.
     #[must_use]
     pub fn new(store: impl Into<PathBuf>, compiler: CompilerCommand) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self { store: store.into(), compiler, concurrency: 16 * processors, workers: processors }
+        let workers = processors.max(2);
+        Self { store: store.into(), compiler, concurrency: 16 * processors, workers }
     }
 }
 

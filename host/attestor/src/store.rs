@@ -37,7 +37,6 @@ pub(crate) struct Store {
     directory: PathBuf,
     key: [u8; KEY_LEN],
     engine: String,
-    written: AtomicU64,
 }
 
 impl Store {
@@ -46,7 +45,7 @@ impl Store {
         make_directory(directory)?;
         check_private(directory, "0700")?;
         let key = read_key(directory)?;
-        Ok(Self { directory: directory.to_owned(), key, engine, written: AtomicU64::new(0) })
+        Ok(Self { directory: directory.to_owned(), key, engine })
     }
 
     /// The machine code of a component, if it is there and unharmed.
@@ -72,8 +71,7 @@ impl Store {
     /// Puts machine code in, in the place of what is there.
     pub(crate) fn put(&self, digest: &str, code: &[u8]) -> Result<(), StoreError> {
         let tag = self.tag(digest, code).finalize().into_bytes();
-        let number = self.written.fetch_add(1, Relaxed);
-        let temporary = self.directory.join(format!(".new-{}-{number}", std::process::id()));
+        let temporary = temporary_name(&self.directory);
         let path = self.path(digest);
         let write = || {
             // Left over by a crashed process with our number.
@@ -128,9 +126,30 @@ fn read_key(directory: &Path) -> Result<[u8; KEY_LEN], StoreError> {
         Err(source) => return Err(failed("read", source)),
     }
     getrandom::fill(&mut key).map_err(|error| StoreError::Random { cause: error.to_string() })?;
-    let written = create_new(&path).and_then(|mut file| file.write_all(&key));
-    written.map_err(|source| failed("write", source))?;
-    Ok(key)
+    match put_key(directory, &path, &key) {
+        Ok(()) => Ok(key),
+        // Another one was faster; theirs is the key now, and it is complete.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read_key(directory),
+        Err(source) => Err(failed("write", source)),
+    }
+}
+
+/// Puts a key in place whole, and only if there is none.
+fn put_key(directory: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
+    let temporary = temporary_name(directory);
+    let linked = create_new(&temporary)
+        .and_then(|mut file| file.write_all(key))
+        .and_then(|()| fs::hard_link(&temporary, path));
+    let _ = fs::remove_file(&temporary);
+    linked
+}
+
+/// A name that nobody else in this folder uses now: one counter for the whole process, because it
+/// may have several stores in one folder.
+fn temporary_name(directory: &Path) -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Relaxed);
+    directory.join(format!(".new-{}-{number}", std::process::id()))
 }
 
 fn read_all(file: fs::File, path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {

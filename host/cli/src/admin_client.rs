@@ -43,6 +43,7 @@ impl Answer {
     pub(crate) fn or_problem(self) -> Result<Self, Failure> {
         let exit = match self.status {
             200..=299 => return Ok(self),
+            400 => Exit::Usage,
             403 => Exit::Permission,
             503 => Exit::Unavailable,
             _ => Exit::Deny,

@@ -1,11 +1,8 @@
 //! What can be typed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use witgate_daemon::config::{Config, Layout};
-
-use crate::exit::Failure;
 
 /// Tells, with kernel evidence, which workload is on the other end of a Unix socket.
 #[derive(Debug, Parser)]
@@ -20,17 +17,17 @@ pub(crate) struct Arguments {
 /// Which daemon this is about.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// A daemon that keeps everything below one folder.
-    #[arg(long, global = true, value_name = "DIR", env = "WITGATE_DIR", conflicts_with = "config")]
+    /// A daemon that keeps everything below one folder [env: WITGATE_DIR].
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "config")]
     pub(crate) dir: Option<PathBuf>,
     /// Another configuration file than /etc/witgate/witgate.toml.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The public socket [default: --dir, then /run/witgate/public/api.sock].
-    #[arg(long, global = true, value_name = "PATH", env = "WITGATE_SOCKET")]
+    /// The public socket [env: WITGATE_SOCKET] [default: as configured].
+    #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// The admin socket [default: --dir, then /run/witgate/admin/admin.sock].
-    #[arg(long, global = true, value_name = "PATH", env = "WITGATE_ADMIN_SOCKET")]
+    /// The admin socket [env: WITGATE_ADMIN_SOCKET] [default: as configured].
+    #[arg(long, global = true, value_name = "PATH")]
     pub(crate) admin_socket: Option<PathBuf>,
 }
 
@@ -113,6 +110,8 @@ pub(crate) enum EntryCommand {
     Suggest {
         /// The decision.
         decision: String,
+        #[command(flatten)]
+        form: Form,
     },
     /// Run the tests that stand in the entry files.
     #[command(after_help = "Example:\n  witgate entry test --dir /tmp/witgate")]
@@ -145,7 +144,7 @@ pub(crate) struct WhyOptions {
     #[arg(group = "which", conflicts_with_all = ["pid", "last", "denied", "unit", "container"])]
     pub(crate) decision: Option<String>,
     /// A dry run: what would be decided about this process. For administrators.
-    #[arg(long, group = "which", conflicts_with_all = ["last", "denied", "unit", "container"])]
+    #[arg(long, group = "which", conflicts_with_all = ["last", "denied", "unit", "container"], value_parser = clap::value_parser!(i32).range(1..))]
     pub(crate) pid: Option<i32>,
     /// The last decision.
     #[arg(long, group = "which")]
@@ -153,10 +152,10 @@ pub(crate) struct WhyOptions {
     /// Refusals only, as a list.
     #[arg(long, group = "which")]
     pub(crate) denied: bool,
-    /// The last decision about a systemd unit.
+    /// The last decision about a systemd unit, by its whole name.
     #[arg(long, group = "which", value_name = "UNIT")]
     pub(crate) unit: Option<String>,
-    /// The last decision about a container.
+    /// The last decision about a container, by its whole id.
     #[arg(long, group = "which", value_name = "ID")]
     pub(crate) container: Option<String>,
     /// Nothing older: a span such as 2h, or a moment.
@@ -164,56 +163,4 @@ pub(crate) struct WhyOptions {
     pub(crate) since: Option<String>,
     #[command(flatten)]
     pub(crate) form: Form,
-}
-
-impl Place {
-    /// Where this daemon keeps its things.
-    pub(crate) fn layout(&self) -> Result<Layout, Failure> {
-        if let Some(dir) = &self.dir {
-            return absolute(dir).map(|dir| Layout::below(&dir));
-        }
-        if let Some(config) = &self.config {
-            let config = absolute(config)?;
-            let dir = config.parent().map(Path::to_path_buf).unwrap_or_default();
-            let (config_dir, entries) = (dir.join("conf.d"), dir.join("entries.d"));
-            return Ok(Layout { config, config_dir, entries, ..Layout::system() });
-        }
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
-        match runtime {
-            Some(runtime) if !rustix::process::geteuid().is_root() => {
-                Ok(Layout::unprivileged(Path::new(&runtime)))
-            }
-            _ => Ok(Layout::system()),
-        }
-    }
-
-    /// The configuration there, with every mistake in it.
-    pub(crate) fn config(&self) -> Result<Config, Failure> {
-        Config::read(&self.layout()?).map_err(|errors| {
-            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            Failure::config(lines.join("\n"))
-        })
-    }
-
-    /// The public sockets to try, in order.
-    pub(crate) fn client(&self) -> Result<witgate_client::Client, Failure> {
-        match (&self.socket, &self.dir) {
-            (_, Some(dir)) => Ok(witgate_client::Client::in_dir(&absolute(dir)?)),
-            (Some(socket), None) => Ok(witgate_client::Client::new(socket)),
-            (None, None) => Ok(witgate_client::Client::from_env()),
-        }
-    }
-
-    /// The admin socket.
-    pub(crate) fn admin_socket(&self) -> Result<PathBuf, Failure> {
-        match (&self.dir, &self.admin_socket) {
-            (None, Some(socket)) => Ok(socket.clone()),
-            _ => self.layout().map(|layout| layout.admin_socket),
-        }
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path)
-        .map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }

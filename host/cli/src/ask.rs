@@ -5,7 +5,7 @@ use witgate_protocol::{Decision, Outcome, frame::json_line};
 
 use crate::{
     args::{Form, Place},
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_causes},
     output::{complain, say, say_json},
 };
 
@@ -65,5 +65,9 @@ fn of_client(error: &ClientError) -> Failure {
         let exit = exit_of(&Outcome::Refuse(Clone::clone(problem)));
         return Failure::new(exit, problem.for_people());
     }
-    Failure::unavailable(error.to_string())
+    let exit = match error {
+        ClientError::NoPermission { .. } => Exit::Permission,
+        _ => Exit::Unavailable,
+    };
+    Failure::new(exit, with_causes(error))
 }

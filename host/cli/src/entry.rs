@@ -50,16 +50,23 @@ pub(crate) fn test(place: &Place, form: Form) -> Result<Exit, Failure> {
 }
 
 /// Prints an entry to paste.
-pub(crate) fn suggest(place: &Place, decision: &str) -> Result<Exit, Failure> {
+pub(crate) fn suggest(place: &Place, decision: &str, form: Form) -> Result<Exit, Failure> {
     let path = format!("/api/v1/decisions/{}/suggest", quoted(decision));
     let answer = ask(&place.admin_socket()?, Method::GET, &path)?.or_problem()?;
-    say(&answer.text());
+    if form.json {
+        say_json(&serde_json::json!({ "entry": answer.text() }))?;
+    } else {
+        say(&answer.text());
+    }
     Ok(Exit::Ok)
 }
 
 /// Loads as the daemon would, with compiled plugins in a folder of this call's own: a check needs
 /// no right to the daemon's state.
 fn generation(place: &Place) -> Result<Generation, Failure> {
+    if let Some(dir) = place.folder()?.filter(|dir| !dir.is_dir()) {
+        return Err(Failure::config(format!("{}: there is no such folder", dir.display())));
+    }
     let config = place.config()?;
     let store = tempfile::tempdir().map_err(Failure::internal)?;
     let compiler = compiler()?;

@@ -1,6 +1,6 @@
 //! Exit codes (sysexits where one fits).
 
-use std::{fmt, process::ExitCode};
+use std::{error::Error, fmt, io, process::ExitCode};
 
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,28 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
+}
+
+/// An error and what caused it, in one line. A cause that the error names itself is not repeated.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Whether the system did not let us, somewhere at the bottom of it.
+pub(crate) fn is_permission(error: &dyn Error) -> bool {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    causes(error).any(|cause| cause.downcast_ref().is_some_and(denied))
+}
+
+fn causes<'a>(error: &'a dyn Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause: &&'a (dyn Error + 'static)| (*cause).source())
 }
 
 /// Why a command could not do what it was asked to.

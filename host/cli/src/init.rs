@@ -1,6 +1,6 @@
 //! `witgate init`.
 
-use std::fs;
+use std::{fs, io, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
 
 use witgate_daemon::config::{Layout, SCHEMA};
 use witgate_identity::TrustDomain;
@@ -15,6 +15,9 @@ use crate::{
 /// The commented configuration; the trust domain is filled in.
 const TEMPLATE: &str = include_str!("witgate.toml");
 
+/// Mode of a file that was not there, before the umask.
+const NEW_FILE: u32 = 0o644;
+
 /// Writes a configuration and example entries; never over what is there, unless told to.
 pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure> {
     let domain = TrustDomain::new(&options.trust_domain)
@@ -24,25 +27,39 @@ pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure
         let message = format!("{} is there already; --force replaces it", layout.config.display());
         return Err(Failure::new(Exit::Config, message));
     }
-    let io = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         let exit = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Exit::Permission,
+            io::ErrorKind::PermissionDenied => Exit::Permission,
             _ => Exit::Internal,
         };
         Failure::new(exit, format!("{}: {error}", layout.config.display()))
     };
-    fs::create_dir_all(&layout.entries).map_err(io)?;
-    fs::write(&layout.config, TEMPLATE.replace("example.org", domain.as_str())).map_err(io)?;
+    fs::create_dir_all(&layout.entries).map_err(failed)?;
+    let config = TEMPLATE.replace("example.org", domain.as_str());
+    put(&layout.config, &config).map_err(failed)?;
     say(&format!("wrote {}", layout.config.display()));
     let example = layout.entries.join("example.toml");
     if !example.exists() {
         let owner = rustix::process::geteuid().as_raw();
-        fs::write(&example, default_entries(owner)).map_err(io)?;
+        fs::write(&example, default_entries(owner)).map_err(failed)?;
         say(&format!("wrote {}", example.display()));
     }
     let schema = layout.config.with_file_name("witgate.schema.json");
-    fs::write(&schema, SCHEMA).map_err(io)?;
+    put(&schema, SCHEMA).map_err(failed)?;
     say(&format!("wrote {}", schema.display()));
     say("check it with: witgate entry check");
     Ok(Exit::Ok)
+}
+
+/// Puts a file in place whole or not at all; what is replaced keeps its mode.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mode = fs::metadata(path).map_or(NEW_FILE, |old| old.permissions().mode());
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(mode & 0o777))
+        .tempfile_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ mod exit;
 mod init;
 mod operate;
 mod output;
+mod place;
 mod serve;
 mod why;
 
@@ -48,17 +49,17 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Audit(AuditCommand::Verify(options)) => audit::verify(place, &options),
         Command::CompileComponent => serve::compile_component(),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Arguments::command(),
-                "witgate",
-                &mut std::io::stdout(),
-            );
+            // Into memory: whoever reads may go away, and this would panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "witgate", &mut script);
+            output::say(&String::from_utf8_lossy(&script));
             Ok(Exit::Ok)
         }
         Command::Doctor(form) => doctor::doctor(form),
         Command::Entry(EntryCommand::Check(form)) => entry::check(place, form),
-        Command::Entry(EntryCommand::Suggest { decision }) => entry::suggest(place, &decision),
+        Command::Entry(EntryCommand::Suggest { decision, form }) => {
+            entry::suggest(place, &decision, form)
+        }
         Command::Entry(EntryCommand::Test(form)) => entry::test(place, form),
         Command::Init(options) => init::init(place, &options),
         Command::Reload(form) => operate::reload(place, form),

@@ -4,16 +4,17 @@ use std::{io::IsTerminal as _, sync::Arc};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
 };
 use tracing_subscriber::EnvFilter;
 use witgate_admin::Control;
-use witgate_attestor::CompilerCommand;
+use witgate_attestor::{CompilerCommand, EngineError, StoreError};
 use witgate_daemon::{Daemon, StartError, config::Config};
+use witgate_decision::audit::AuditError;
 
 use crate::{
     args::Place,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, is_permission, with_causes},
     output::say,
 };
 
@@ -23,7 +24,12 @@ pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
     log_to_stderr();
     // On a worker, and not on this thread: whatever accepts there hands every connection to
     // another thread, which costs a wake-up, a fifth of what a decision costs.
-    runtime()?.block_on(async { tokio::spawn(run(config)).await.map_err(Failure::internal)? })
+    let runtime = runtime()?;
+    let end =
+        runtime.block_on(async { tokio::spawn(run(config)).await.map_err(Failure::internal)? });
+    // All is answered and written; a reload that is still compiling is not waited for.
+    runtime.shutdown_background();
+    end
 }
 
 /// At least two threads: a plugin that uses up its time must never hold the only one.
@@ -70,16 +76,27 @@ impl Signals {
         })
     }
 
-    /// Reloads on SIGHUP, until SIGTERM or SIGINT.
+    /// Reloads on SIGHUP, until SIGTERM or SIGINT, which do not wait for a reload to end.
     async fn obey(mut self, control: Arc<dyn Control>, stop: watch::Sender<bool>) {
+        let asked = Arc::new(Notify::new());
+        let reloads = tokio::spawn(reload_when(Arc::clone(&asked), control));
         loop {
             tokio::select! {
                 _ = self.term.recv() => break,
                 _ = self.interrupt.recv() => break,
-                _ = self.hup.recv() => { control.reload().await; }
+                _ = self.hup.recv() => asked.notify_one(),
             }
         }
         stop.send_replace(true);
+        reloads.abort();
+    }
+}
+
+/// One reload after the other. However often it is asked for during one, there is one more.
+async fn reload_when(asked: Arc<Notify>, control: Arc<dyn Control>) {
+    loop {
+        asked.notified().await;
+        control.reload().await;
     }
 }
 
@@ -92,15 +109,13 @@ pub(crate) fn compiler() -> Result<CompilerCommand, Failure> {
 fn of_start(error: &StartError) -> Failure {
     let exit = match error {
         error if error.is_configuration() => Exit::Config,
+        StartError::Audit(AuditError::Unsafe { .. })
+        | StartError::Engine(EngineError::Store(StoreError::Exposed { .. })) => Exit::Permission,
+        error if is_permission(error) => Exit::Permission,
         StartError::Listen(_) => Exit::Unavailable,
-        StartError::State { source, .. }
-            if source.kind() == std::io::ErrorKind::PermissionDenied =>
-        {
-            Exit::Permission
-        }
         _ => Exit::Internal,
     };
-    Failure::new(exit, error.to_string())
+    Failure::new(exit, with_causes(error))
 }
 
 /// JSON for a log collector, text for a person; `WITGATE_LOG` filters.

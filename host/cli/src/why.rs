@@ -15,6 +15,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 struct Page {
     decisions: Vec<Summary>,
+    next: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,10 +53,13 @@ pub(crate) fn why(place: &Place, options: &WhyOptions) -> Result<Exit, Failure> 
 fn listing(options: &WhyOptions) -> String {
     let mut query = vec![format!("limit={}", if options.denied && !options.last { 50 } else { 1 })];
     if options.denied {
-        query.push("decision=deny".to_owned());
+        query.push("decision=refused".to_owned());
     }
-    if let Some(text) = options.unit.as_ref().or(options.container.as_ref()) {
-        query.push(format!("text={}", quoted(text)));
+    if let Some(unit) = &options.unit {
+        query.push(format!("unit={}", quoted(unit)));
+    }
+    if let Some(container) = &options.container {
+        query.push(format!("container={}", quoted(container)));
     }
     if let Some(since) = &options.since {
         query.push(format!("since={}", quoted(since)));
@@ -87,9 +91,15 @@ fn list(options: &WhyOptions, page: &Page) -> Result<Exit, Failure> {
         let reason = why.reason.map_or("", witgate_protocol::Reason::as_str);
         let more = if *repeats > 0 { format!("  and {repeats} more") } else { String::new() };
         say(&format!(
-            "{}  {}  {reason:<20} uid {:<6} {program}{more}",
-            why.time, why.id, why.you.uid
+            "{}  {}  {:<11} {reason:<20} uid {:<6} {program}{more}",
+            why.time,
+            why.id,
+            why.verdict.as_str(),
+            why.you.uid
         ));
+    }
+    if page.next.is_some() {
+        say("more: --since narrows");
     }
     Ok(Exit::Ok)
 }

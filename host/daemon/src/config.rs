@@ -10,7 +10,9 @@ mod table;
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -121,6 +123,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What differs in a later configuration and takes effect only at a start.
+    pub(crate) fn needs_restart(&self, later: &Self) -> Vec<String> {
+        let parts = [
+            ("host.name", self.node != later.node),
+            ("allow_legacy_kernel", self.allow_legacy_kernel != later.allow_legacy_kernel),
+            ("listen.public", self.public != later.public),
+            ("listen.admin.path and mode", self.admin != later.admin),
+            ("audit", self.audit != later.audit),
+            ("limits", self.limits != later.limits),
+        ];
+        let changed = parts.into_iter().filter(|(_, differs)| *differs);
+        changed.map(|(part, _)| format!("{part} was changed and needs a restart")).collect()
+    }
+}
+
 /// The configuration files that are there, in the order in which they count.
 fn files(layout: &Layout, errors: &mut Vec<ConfigError>) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -154,13 +172,25 @@ pub(crate) fn toml_files(dir: &Path, errors: &mut Vec<ConfigError>) -> Vec<PathB
     files
 }
 
-/// Reads a file, unless it is too large to be meant.
+/// Reads a text, unless it is too large to be meant.
 pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_FILE {
-        return Err(io::Error::other(format!("{size} bytes; the limit is {MAX_FILE}")));
+    String::from_utf8(read_regular(path, MAX_FILE)?).map_err(io::Error::other)
+}
+
+/// Reads a regular file of at most so many bytes. Anything else (a pipe, a device) could make the
+/// daemon wait for ever; opening without blocking and looking at what was opened leaves no gap.
+pub(crate) fn read_regular(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
-    fs::read_to_string(path)
+    let mut content = Vec::new();
+    file.take(max + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > max {
+        return Err(io::Error::other(format!("over the limit of {max} bytes")));
+    }
+    Ok(content)
 }
 
 fn parse(name: &str, text: &str, errors: &mut Vec<ConfigError>) -> Partial {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{io::AsyncReadExt as _, net::UnixStream};
-use witgate_decision::Caller;
+use witgate_decision::{Caller, reason_of};
 use witgate_peer::{PeerError, Subject};
 use witgate_protocol::{Ask, Dialect, Line, Problem, Protocol, Reason, limits};
 
@@ -110,7 +110,5 @@ async fn turn_away(gateway: &Gateway, stream: &mut UnixStream, problem: Problem)
 
 fn of_peer(error: &PeerError) -> Problem {
     tracing::info!(error = %error, error.fault = ?error.fault(), "Connection refused");
-    let word = error.reason();
-    let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == word);
-    Problem::new(reason.unwrap_or(Reason::Unavailable))
+    Problem::new(reason_of(error))
 }

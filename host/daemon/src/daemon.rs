@@ -4,17 +4,21 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{net::UnixStream, sync::watch, task::JoinSet};
+use tokio::{
+    net::UnixStream,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use witgate_admin::{About, Admin, Control, ReloadReport};
 use witgate_attestor::{CompilerCommand, Engine, EngineConfig, EngineError};
 use witgate_decision::{
-    Admission, AdmissionLimits, Decider, DeciderConfig, Ring,
+    Admission, AdmissionLimits, Decider, DeciderConfig, Generation, Ring,
     audit::{Audit, AuditConfig, AuditError},
 };
 use witgate_peer::{FactReader, Kernel, ProbeError, ReadSettings};
@@ -22,7 +26,7 @@ use witgate_protocol::limits::WATCHES_PER_BUCKET;
 
 use crate::{
     admin_connection,
-    config::{Config, Layout},
+    config::{Config, ConfigError, Layout},
     connection,
     gateway::Gateway,
     listener::{ListenError, Listener},
@@ -33,6 +37,12 @@ use crate::{
 const PUBLIC_DIR: u32 = 0o755;
 /// Mode of the folder of the admin socket.
 const ADMIN_DIR: u32 = 0o750;
+/// Connections to the admin socket at a time: operators are few.
+const ADMIN_CONNECTIONS: usize = 64;
+/// Descriptors of one connection: socket, pidfd, its copy in the event loop, `/proc/<pid>`.
+const CONNECTION_DESCRIPTORS: usize = 4;
+/// Descriptors for everything else: listeners, files, admin connections, reads under way.
+const OWN_DESCRIPTORS: usize = 320;
 /// How long requests under way may take once we stop.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after `accept` failed for want of descriptors: the listener stays readable, so trying on
@@ -99,7 +109,10 @@ pub struct Daemon {
 #[derive(Debug)]
 struct Core {
     layout: Layout,
+    /// As the daemon was started: sockets, limits and audit log are made of it once.
     config: Config,
+    /// As it was read last: who may look, labels, trust domain.
+    current: RwLock<Config>,
     engine: Arc<Engine>,
     gateway: Arc<Gateway>,
     number: AtomicU64,
@@ -118,7 +131,13 @@ impl Daemon {
         if !kernel.may_serve() {
             return Err(StartError::Kernel { tier: kernel.tier() });
         }
+        let config = within_descriptors(config);
         let state = &config.layout.state;
+        if let Some(folder) = state.parent() {
+            // Ours to make, but not ours alone: the public socket is in it.
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StartError::State { path: folder.to_path_buf(), source })?;
+        }
         private_dir(state)?;
         let owner = rustix::process::geteuid().as_raw();
         load::write_example(&config, owner)
@@ -132,6 +151,7 @@ impl Daemon {
         decider.install(generation);
         let core = Core {
             layout: config.layout.clone(),
+            current: RwLock::new(config.clone()),
             config,
             engine,
             gateway: Arc::new(Gateway::new(decider)),
@@ -168,6 +188,7 @@ impl Daemon {
             Arc::clone(&core) as Arc<dyn Control>,
         ));
         let kernel = core.gateway.decider().kernel().clone();
+        let admins = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -178,8 +199,15 @@ impl Daemon {
                 }
                 accepted = admin.accept() => {
                     let Some(stream) = accepted_or_pause(accepted).await else { continue };
-                    connections.spawn(admin_connection::serve(
-                        Arc::clone(&admin_api), core.config.access.clone(), kernel.clone(), stream));
+                    // Whoever comes when all places are taken finds the connection closed.
+                    let Ok(place) = Arc::clone(&admins).try_acquire_owned() else { continue };
+                    let access = core.current().access.clone();
+                    let api = Arc::clone(&admin_api);
+                    let kernel = kernel.clone();
+                    connections.spawn(async move {
+                        admin_connection::serve(api, access, kernel, stream).await;
+                        drop(place);
+                    });
                 }
                 // Ended connections are forgotten as they end.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -216,18 +244,18 @@ impl Core {
         // One at a time; whoever asks meanwhile waits and then loads what is there by then.
         let _turn = self.reloading.lock().await;
         let number = self.number.load(Ordering::Relaxed) + 1;
-        let loaded = match Config::read(&self.layout) {
-            Ok(config) => load::load(&config, &self.engine, number).await,
+        let layout = self.layout.clone();
+        let read = tokio::task::spawn_blocking(move || Config::read(&layout)).await;
+        let read = read
+            .unwrap_or_else(|error| Err(vec![ConfigError::of_file(&self.layout.config, error)]));
+        let loaded = match read {
+            Ok(config) => {
+                load::load(&config, &self.engine, number).await.map(|loaded| (config, loaded))
+            }
             Err(config) => Err(LoadErrors { config, ..LoadErrors::default() }),
         };
         let report = match loaded {
-            Ok(generation) => {
-                let report = ReloadReport::took_effect(&generation);
-                self.number.store(number, Ordering::Relaxed);
-                self.gateway.decider().install(generation);
-                tracing::info!(policy.revision = %report.policy_revision, generation = number, "Reloaded");
-                report
-            }
+            Ok((config, generation)) => self.take_effect(config, generation),
             Err(errors) => {
                 tracing::error!(errors = %errors, "Reload failed; what was loaded before stays");
                 let current = self.gateway.decider().generation();
@@ -236,6 +264,24 @@ impl Core {
         };
         *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
         report
+    }
+}
+
+impl Core {
+    fn take_effect(&self, config: Config, generation: Generation) -> ReloadReport {
+        let mut report = ReloadReport::took_effect(&generation);
+        report.warnings.extend(self.config.needs_restart(&config));
+        self.number.store(generation.number, Ordering::Relaxed);
+        self.gateway.decider().install(generation);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        tracing::info!(
+            policy.revision = %report.policy_revision, generation = report.generation, "Reloaded"
+        );
+        report
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Config> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -254,15 +300,37 @@ impl Control for Core {
 
     fn about(&self) -> About {
         About {
-            trust_domain: self.config.trust_domain.to_string(),
+            trust_domain: self.current().trust_domain.to_string(),
             node: self.config.node.to_string(),
-            labels: self.config.labels.clone(),
+            labels: self.current().labels.clone(),
             public_socket: self.config.public.path.clone(),
             admin_socket: self.config.admin.path.clone(),
             audit_dir: audit_config(&self.config).dir,
             entries: self.config.layout.entries.clone(),
         }
     }
+}
+
+/// Takes as many descriptors as the system lets us have, and no more connections than fit into them.
+fn within_descriptors(mut config: Config) -> Config {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let have = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let have = have.and_then(|have| usize::try_from(have).ok()).unwrap_or(usize::MAX);
+    let fit = have.saturating_sub(OWN_DESCRIPTORS) / CONNECTION_DESCRIPTORS;
+    if config.limits.connections_total > fit {
+        tracing::warn!(
+            descriptors = have,
+            connections = fit,
+            "Fewer connections than configured: the limit of descriptors is too low"
+        );
+        config.limits.connections_total = fit.max(1);
+    }
+    config
 }
 
 fn private_dir(path: &Path) -> Result<(), StartError> {

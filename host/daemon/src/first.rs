@@ -24,8 +24,6 @@ pub(crate) enum NoFirst {
     Wrong(Protocol, Problem),
 }
 
-/// The end of an HTTP head.
-const HEAD_END: &[u8] = b"\r\n\r\n";
 /// How an HTTP/2 connection begins (RFC 9113 §3.4); it is not served yet.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
@@ -51,7 +49,7 @@ async fn read_head(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Byte
             let detail = "HTTP/2 is not served yet; use HTTP/1.1 or the line protocol.".to_owned();
             return Err(wrong(Problem { detail, ..Problem::new(Reason::BadRequest) }));
         }
-        if buffer.windows(HEAD_END.len()).any(|window| window == HEAD_END) {
+        if ends(&buffer) {
             return Ok(buffer.freeze());
         }
         if buffer.len() >= limits::MAX_HEAD {
@@ -60,6 +58,12 @@ async fn read_head(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Byte
         let left = by.saturating_duration_since(tokio::time::Instant::now());
         read_some(stream, &mut buffer, Protocol::Http, left).await?;
     }
+}
+
+/// An empty line ends a head; a bare line feed counts as one, as hyper has it.
+fn ends(head: &[u8]) -> bool {
+    head.windows(4).any(|window| window == b"\r\n\r\n")
+        || head.windows(2).any(|window| window == b"\n\n")
 }
 
 async fn read_line(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Line, NoFirst> {

@@ -34,6 +34,7 @@ impl Gateway {
     /// From now on nothing new is decided.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.decider.drain();
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -73,6 +74,9 @@ impl Gateway {
 
     /// A stream of decisions, if the caller has not too many already.
     pub(crate) fn watch(&self, caller: Arc<Caller>, dialect: Dialect) -> Option<Stream> {
+        if !self.is_ready() {
+            return None;
+        }
         let permit = self.decider.admission().watch(&caller.bucket).ok()?;
         Some(Stream { watch: self.decider.watch(caller, dialect), _permit: permit })
     }

@@ -5,9 +5,14 @@ use std::{borrow::Cow, collections::BTreeSet, fs, path::Path, sync::Arc};
 use witgate_attestor::{Catalogue, Engine, LoadError, PluginSpec};
 use witgate_decision::Generation;
 use witgate_facts::Interface;
-use witgate_policy::{HostLabels, LoadOptions, Policy, PolicyErrors, SourceFile, default_entries};
+use witgate_identity::TrustDomain;
+use witgate_policy::{
+    HostLabels, LoadOptions, Policy, PolicyErrors, SourceFile, Vocabulary, default_entries,
+};
 
-use crate::config::{Config, ConfigError, PluginConfig, read_bounded, toml_files};
+use crate::config::{
+    Config, ConfigError, DEV_TRUST_DOMAIN, PluginConfig, read_bounded, read_regular, toml_files,
+};
 
 /// Largest component that is read, in bytes: three times a Python guest.
 const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
@@ -58,12 +63,8 @@ pub async fn load(
     engine: &Arc<Engine>,
     number: u64,
 ) -> Result<Generation, LoadErrors> {
-    let mut errors = LoadErrors::default();
-    let specs = config.plugins.iter().filter_map(|plugin| {
-        spec(plugin, &config.layout.plugins).map_err(|error| errors.config.push(error)).ok()
-    });
-    let specs: Vec<PluginSpec> = specs.collect();
-    let sources = sources(&config.layout.entries, &mut errors.config);
+    let (specs, sources, wrong) = read_all(config).await;
+    let mut errors = LoadErrors { config: wrong, ..LoadErrors::default() };
     let catalogue = match Catalogue::load(engine, specs).await {
         Ok(catalogue) => Some(catalogue),
         Err(plugins) => {
@@ -71,10 +72,18 @@ pub async fn load(
             None
         }
     };
-    // Without all plugins an entry about a missing one would be called a mistake, and is none.
-    let policy = catalogue.as_ref().filter(|_| errors.config.is_empty()).and_then(|catalogue| {
-        policy(config, &sources, catalogue).map_err(|entries| errors.entries = Some(entries)).ok()
-    });
+    // An entry about a plugin that is not there is inert, so without a catalogue what can be said
+    // about the entries by themselves is said all the same.
+    let complete = catalogue.as_ref().filter(|_| errors.config.is_empty());
+    let vocabulary = complete.map(Generation::vocabulary).unwrap_or_default();
+    let strict = config.strict_plugins && complete.is_some();
+    let policy = match policy(config, sources, vocabulary, strict).await {
+        Ok(policy) => Some(policy),
+        Err(entries) => {
+            errors.entries = Some(entries);
+            None
+        }
+    };
     match (catalogue, policy) {
         (Some(catalogue), Some(policy)) if errors.is_empty() => {
             Ok(Generation::new(number, catalogue, policy))
@@ -83,17 +92,63 @@ pub async fn load(
     }
 }
 
-fn policy(
+/// Reads components and entries on a thread that may wait for a disk.
+async fn read_all(config: &Config) -> (Vec<PluginSpec>, Vec<SourceFile>, Vec<ConfigError>) {
+    let config = config.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut errors = Vec::new();
+        let mut specs = Vec::new();
+        for plugin in &config.plugins {
+            match spec(plugin, &config.layout.plugins) {
+                Ok(spec) => specs.push(spec),
+                Err(error) => errors.push(error),
+            }
+        }
+        let sources = sources(&config.layout.entries, &mut errors);
+        (specs, sources, errors)
+    });
+    read.await.unwrap_or_else(|error| (Vec::new(), Vec::new(), vec![broken(&error)]))
+}
+
+/// A hundred thousand entries take a second or two: not on a thread that serves.
+async fn policy(
     config: &Config,
-    sources: &[SourceFile],
-    catalogue: &Catalogue,
+    sources: Vec<SourceFile>,
+    vocabulary: Vocabulary,
+    strict_plugins: bool,
 ) -> Result<Policy, PolicyErrors> {
     let options = LoadOptions {
         trust_domain: config.trust_domain.clone(),
         host_labels: HostLabels(config.labels.clone()),
-        strict_plugins: config.strict_plugins,
+        strict_plugins,
     };
-    Policy::load(sources, &Generation::vocabulary(catalogue), &options, jiff::Timestamp::now())
+    let load = move || Policy::load(&sources, &vocabulary, &options, jiff::Timestamp::now());
+    match tokio::task::spawn_blocking(load).await {
+        Ok(loaded) => loaded,
+        // The thread can only have panicked; that is carried on, and the old generation stays.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn broken(error: &tokio::task::JoinError) -> ConfigError {
+    ConfigError::of_file(Path::new("configuration"), format!("reading failed: {error}"))
+}
+
+/// What is wrong with the entries of a folder by themselves, for when the configuration is too
+/// broken to load plugins.
+#[must_use]
+pub fn entry_errors(dir: &Path) -> Vec<String> {
+    let mut errors = Vec::new();
+    let sources = sources(dir, &mut errors);
+    let mut lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let Ok(trust_domain) = TrustDomain::new(DEV_TRUST_DOMAIN) else { return lines };
+    let options =
+        LoadOptions { trust_domain, host_labels: HostLabels::default(), strict_plugins: false };
+    let loaded = Policy::load(&sources, &Vocabulary::default(), &options, jiff::Timestamp::now());
+    if let Err(errors) = loaded {
+        lines.extend(errors.as_slice().iter().map(ToString::to_string));
+    }
+    lines
 }
 
 /// The files of `entries.d`, by name.
@@ -150,8 +205,8 @@ fn spec(plugin: &PluginConfig, plugins_dir: &Path) -> Result<PluginSpec, ConfigE
             .or_else(|| builtin.max_assurance.and_then(|word| word.parse().ok()));
     } else {
         let path = plugins_dir.join(&plugin.source);
-        let bytes =
-            read_component(&path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        let bytes = read_regular(&path, MAX_COMPONENT)
+            .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
         (spec.bytes, spec.origin) = (Cow::Owned(bytes), path.display().to_string());
     }
     Ok(spec)
@@ -159,12 +214,4 @@ fn spec(plugin: &PluginConfig, plugins_dir: &Path) -> Result<PluginSpec, ConfigE
 
 fn interfaces(words: &[&str]) -> BTreeSet<Interface> {
     words.iter().filter_map(|word| word.parse().ok()).collect()
-}
-
-fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_COMPONENT {
-        return Err(std::io::Error::other(format!("{size} bytes; the limit is {MAX_COMPONENT}")));
-    }
-    fs::read(path)
 }

@@ -20,10 +20,14 @@ use witgate_peer::Bucket;
 /// idle, strangers share the bucket of their uid.
 const MAX_BUCKETS: usize = 16_384;
 
+/// How many full buckets one uid may have. More than one, or the root of one container would take
+/// the places of every other root; few, because whoever can make cgroups can make buckets.
+pub(crate) const UID_SHARE: usize = 4;
+
 /// What admission lets through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmissionLimits {
-    /// Open connections of one uid, and of one bucket.
+    /// Open connections of one bucket; one uid may have four times as many.
     pub connections_per_bucket: usize,
     /// Open connections in all.
     pub connections_total: usize,
@@ -114,7 +118,8 @@ impl Admission {
         let max = self.limits.connections_per_bucket;
         let of_uid = open.by_uid.get(&bucket.uid).copied().unwrap_or_default();
         let of_bucket = open.by_bucket.get(bucket).copied().unwrap_or_default();
-        if open.total >= self.limits.connections_total || of_uid >= max || of_bucket >= max {
+        let max_of_uid = max.saturating_mul(UID_SHARE);
+        if open.total >= self.limits.connections_total || of_uid >= max_of_uid || of_bucket >= max {
             return Err(Shed::Connections);
         }
         open.total += 1;
@@ -219,15 +224,19 @@ mod tests {
 
     // #48: one uid cannot hold more than its share, and what it gives back is there again.
     #[test]
-    fn open_connections_are_capped_by_uid_whatever_the_cgroup() {
+    fn open_connections_are_capped_by_bucket_and_by_uid() {
         let admission = admission(2, 100, 100);
-        let first = admission.connect(&bucket(1, "/a")).unwrap();
-        let _second = admission.connect(&bucket(1, "/b")).unwrap();
-        assert_eq!(admission.connect(&bucket(1, "/c")).unwrap_err(), Shed::Connections);
-        let _other = admission.connect(&bucket(2, "/a")).unwrap();
+        let connect = |uid, cgroup: &str| admission.connect(&bucket(uid, cgroup));
+        let first = connect(1, "/a").unwrap();
+        let _second = connect(1, "/a").unwrap();
+        assert_eq!(connect(1, "/a").unwrap_err(), Shed::Connections, "the bucket is full");
+        let mut held: Vec<_> =
+            (0..2 * UID_SHARE - 2).map(|n| connect(1, &format!("/b{n}")).unwrap()).collect();
+        assert_eq!(connect(1, "/c").unwrap_err(), Shed::Connections, "the uid has its share");
+        held.push(connect(2, "/a").unwrap());
         drop(first);
-        let _third = admission.connect(&bucket(1, "/c")).unwrap();
-        assert_eq!(admission.open_connections(), 3);
+        held.push(connect(1, "/c").unwrap());
+        assert_eq!(admission.open_connections(), held.len() + 1);
     }
 
     #[test]

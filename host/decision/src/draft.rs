@@ -12,7 +12,7 @@ use witgate_protocol::{AttestAnswer, Identity, Problem, Reason, You};
 
 use crate::{
     Generation, Shed,
-    audit::Class,
+    audit::{AuditError, Class},
     evidence::{evidence, failed_requirement, found_gone},
     facts_view,
     why::{AttestorView, Protocol, Verdict, Why, micros},
@@ -113,8 +113,15 @@ pub(crate) fn problem(why: &Why) -> Problem {
     Problem::new(reason).decided(why.id.clone()).about(why.you.clone())
 }
 
+/// As [`problem`], for a process of which nothing is known for certain any more: no program, no
+/// container, only what the socket said.
+pub(crate) fn problem_about_nobody(why: &Why) -> Problem {
+    problem(why).about(You::new(why.you.pid, why.you.uid))
+}
+
 /// The reason word for what the kernel said about the peer.
-pub(crate) fn reason_of(error: &PeerError) -> Reason {
+#[must_use]
+pub fn reason_of(error: &PeerError) -> Reason {
     let word = error.reason();
     let known = Reason::ALL.into_iter().find(|reason| reason.as_str() == word);
     known.unwrap_or(match word {
@@ -240,6 +247,26 @@ pub(crate) fn withheld(why: &Why, error: &PeerError) -> Why {
         granted: Vec::new(),
         ..why.clone()
     }
+}
+
+/// What becomes of a grant that could not be recorded.
+pub(crate) fn unrecorded(why: &Why, error: &AuditError) -> Why {
+    let reason = match error {
+        AuditError::OverBudget { .. } => Reason::RateLimited,
+        _ => Reason::Unavailable,
+    };
+    Why {
+        verdict: verdict_of(reason),
+        reason: Some(reason),
+        detail: Some(error.to_string()),
+        granted: Vec::new(),
+        ..why.clone()
+    }
+}
+
+/// Whole seconds, at least one.
+pub(crate) fn whole_seconds(time: std::time::Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
 /// How the audit log counts a decision, and under which cause it may be coalesced.

@@ -3,7 +3,7 @@
 use witgate_facts::{FactName, FactResult, FactSource};
 use witgate_protocol::frame::printable;
 
-use crate::why::FactView;
+use crate::{why::FactView, you::harmless};
 
 /// Longest value shown; the rest is in the selectors that were made of it.
 const MAX_VALUE: usize = 256;
@@ -79,5 +79,5 @@ fn namespaces(all: &[witgate_facts::Namespace]) -> String {
 fn executable(info: &witgate_facts::ExecutableInfo) -> String {
     let deleted = if info.deleted { ", deleted" } else { "" };
     let foreign = if info.same_on_host { "" } else { ", not the host's file of that path" };
-    format!("{}{deleted}{foreign}", printable(info.path.as_bytes()))
+    format!("{}{deleted}{foreign}", harmless(&info.path))
 }

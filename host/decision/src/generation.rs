@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use witgate_attestor::{Catalogue, Plan};
-use witgate_identity::Wanted;
+use witgate_identity::{KeyName, PluginName, Wanted};
 use witgate_policy::{KeySchema, Policy, Vocabulary};
 
 /// Plugins and entries that belong together.
@@ -28,7 +28,7 @@ impl Generation {
     /// Joins plugins and entries.
     #[must_use]
     pub fn new(number: u64, catalogue: Catalogue, policy: Policy) -> Self {
-        let plan = catalogue.plan(&policy.wanted());
+        let plan = catalogue.plan(&wanted(&policy));
         Self { number, loaded_at: crate::time::now(), catalogue, policy: Arc::new(policy), plan }
     }
 
@@ -60,4 +60,17 @@ impl Generation {
         }
         vocabulary
     }
+}
+
+/// What the entries want, and what every explanation and every suggested entry begins with, so that
+/// the first refusal on a host without entries says enough to write one.
+fn wanted(policy: &Policy) -> Wanted {
+    let Wanted::Keys(mut keys) = policy.wanted() else { return Wanted::All };
+    let plugin = PluginName::new("unix");
+    for key in ["uid", "user", "host"] {
+        if let (Ok(plugin), Ok(key)) = (&plugin, KeyName::new(key)) {
+            keys.insert((plugin.clone(), key));
+        }
+    }
+    Wanted::Keys(keys)
 }

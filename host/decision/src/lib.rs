@@ -29,6 +29,7 @@ mod you;
 pub use self::{
     admission::{Admission, AdmissionLimits, Permit, Shed, WatchPermit},
     answer::{Answer, Grant, Refusal, Reply, Told},
+    draft::reason_of,
     dry_run::DryRunError,
     generation::Generation,
     metrics::Metrics,

@@ -16,6 +16,7 @@ use crate::{
     answer::{Answer, Grant, Refusal, Told},
     audit::{Audit, AuditError},
     draft::{self, Draft, Request},
+    watch,
     why::{Verdict, Why},
     you,
 };
@@ -74,6 +75,11 @@ impl Decider {
         let number = generation.number;
         self.generation.store(Some(Arc::new(generation)));
         self.reloads.send_replace(number);
+    }
+
+    /// From now on streams end; requests under way are answered.
+    pub fn drain(&self) {
+        self.reloads.send_replace(watch::DRAINING);
     }
 
     /// The generation in effect.
@@ -191,7 +197,7 @@ impl Decider {
         let attested = subject.bind(facts).map_async(|facts| self.run(generation, facts)).await;
         let draft =
             attested.map(|(facts, said)| Draft::new(request, generation, subject, &facts, said));
-        self.record(draft.for_audit())?;
+        self.record(draft.for_audit(), &generation.policy)?;
         self.confirm(subject, draft, &generation.policy)
     }
 
@@ -215,11 +221,19 @@ impl Decider {
     }
 
     /// Written before the answer; a grant that cannot be written is not given.
-    fn record(&self, draft: &Draft) -> Result<(), Problem> {
+    fn record(&self, draft: &Draft, policy: &Arc<Policy>) -> Result<(), Problem> {
         let why = draft.why();
         match self.append(why) {
             Err(error) if draft.grants() => {
-                Err(unrecorded(&error).decided(why.id.clone()).about(why.you.clone()))
+                let refused = draft::unrecorded(why, &error);
+                let problem = draft::problem_about_nobody(&refused);
+                self.publish(&Arc::new(refused), Some(policy));
+                Err(match error {
+                    AuditError::OverBudget { retry_after, .. } => {
+                        problem.retry_after(draft::whole_seconds(retry_after))
+                    }
+                    _ => problem,
+                })
             }
             _ => Ok(()),
         }
@@ -245,7 +259,7 @@ impl Decider {
             }
             Err(error) => {
                 let withheld = draft::withheld(&why, &error);
-                let problem = draft::problem(&withheld);
+                let problem = draft::problem_about_nobody(&withheld);
                 self.remember(withheld, Some(policy));
                 Err(problem)
             }
@@ -292,16 +306,6 @@ impl Decider {
             log(why);
         }
     }
-}
-
-/// What a workload is told whose grant could not be recorded.
-fn unrecorded(error: &AuditError) -> Problem {
-    if let AuditError::OverBudget { retry_after, .. } = error {
-        let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1);
-        return Problem::new(Reason::RateLimited).retry_after(seconds);
-    }
-    tracing::error!(error = %error, "No room in the audit log, so no identity");
-    Problem::new(Reason::Unavailable)
 }
 
 /// One event for each decision that is not one more of the same: whoever loops cannot flood the log.

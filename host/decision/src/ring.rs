@@ -11,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 use witgate_identity::DecisionId;
 use witgate_policy::Policy;
+use witgate_protocol::frame::printable;
 
 use crate::why::{Verdict, Why};
 
@@ -34,12 +35,18 @@ pub struct Kept {
 pub struct Filter {
     /// Only those decided so.
     pub verdict: Option<Verdict>,
+    /// Only those that gave nothing, whatever the reason: everything but an allow.
+    pub refused: bool,
     /// Only those refused with this reason word.
     pub reason: Option<String>,
     /// Only those of this uid.
     pub uid: Option<u32>,
     /// Only those of this process number.
     pub pid: Option<u32>,
+    /// Only those of this systemd unit: its whole name, as systemd writes it or as it is shown.
+    pub unit: Option<String>,
+    /// Only those of this container: its whole id.
+    pub container: Option<String>,
     /// Only those that a text occurs in: program, unit, container, identity or entry.
     pub text: Option<String>,
     /// Only those before this place, for the next page.
@@ -211,14 +218,23 @@ impl Filter {
         self.before.is_none_or(|before| kept.sequence < before)
             && self.since.is_none_or(|since| kept.last >= since)
             && self.verdict.is_none_or(|verdict| why.verdict == verdict)
+            && !(self.refused && why.verdict == Verdict::Allow)
             && self.uid.is_none_or(|uid| why.you.uid == uid)
             && self.pid.is_none_or(|pid| why.you.pid == pid)
+            && self.unit.as_deref().is_none_or(|unit| is(why.you.unit.as_deref(), unit))
+            && self.container.as_deref().is_none_or(|id| is(why.you.container.as_deref(), id))
             && self
                 .reason
                 .as_deref()
                 .is_none_or(|word| why.reason.is_some_and(|r| r.as_str() == word))
             && self.text.as_deref().is_none_or(|text| mentions(why, text))
     }
+}
+
+/// Whether a name that is shown is the one that was asked for. Units have backslashes in their
+/// names, and what is shown has them twice.
+fn is(shown: Option<&str>, asked: &str) -> bool {
+    shown.is_some_and(|shown| shown == asked || shown == printable(asked.as_bytes()))
 }
 
 fn mentions(why: &Why, text: &str) -> bool {

@@ -1,11 +1,14 @@
 //! A stream of decisions: one now, and one whenever something changes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use witgate_peer::{Change, PeerError, ProcessFacts};
 use witgate_protocol::{Cause, Dialect, Outcome, Reason, WatchEvent, limits::WATCH_RECHECK};
 
 use crate::{Caller, Decider, answer::Reply};
+
+/// The generation number that means: nothing is decided any more.
+pub(crate) const DRAINING: u64 = u64::MAX;
 
 /// What a process learns about itself over time. Every event is a decision of its own: attested,
 /// recorded and confirmed.
@@ -55,14 +58,16 @@ impl Watch {
     /// Waits for a cause to decide again; none if there was nothing in it, an error if the stream is
     /// over.
     async fn wait(&mut self) -> Result<Option<Cause>, Reason> {
-        tokio::select! {
-            () = self.caller.subject.exited() => Err(Reason::SubjectChanged),
-            changed = self.reloads.changed() => match changed {
-                Ok(()) => Ok(Some(Cause::Reload)),
-                Err(_) => Err(Reason::NotReady),
-            },
-            () = tokio::time::sleep(WATCH_RECHECK) => self.look_again(),
+        let look = self.until_look();
+        let reloaded = tokio::select! {
+            () = self.caller.subject.exited() => return Err(Reason::SubjectChanged),
+            changed = self.reloads.changed() => changed.is_ok(),
+            () = tokio::time::sleep(look) => return self.look_again(),
+        };
+        if !reloaded || *self.reloads.borrow_and_update() == DRAINING {
+            return Err(Reason::NotReady);
         }
+        Ok(Some(Cause::Reload))
     }
 
     /// Nothing is decided again as long as the process is what it was and its answer holds.
@@ -121,12 +126,19 @@ impl Watch {
         WatchEvent::ended(reason, you)
     }
 
-    /// Whether less than half of an identity's time is left, or there was no answer to hold on to.
+    /// Until the next look: at the latest when the answer ends, and never in a busy loop.
+    fn until_look(&self) -> Duration {
+        let Some(Outcome::Allow(answer)) = &self.last else { return WATCH_RECHECK };
+        let left = answer.expires_at.as_second() - crate::time::now().as_second();
+        Duration::from_secs(u64::try_from(left).unwrap_or_default().max(1)).min(WATCH_RECHECK)
+    }
+
+    /// Whether no more than half of an identity's time is left, or there was no answer to hold on to.
     fn must_renew(&self) -> bool {
         match &self.last {
             Some(Outcome::Allow(answer)) => answer.identities.iter().any(|identity| {
                 let left = identity.expires_at.as_second() - crate::time::now().as_second();
-                u64::try_from(left).unwrap_or_default() < identity.ttl_seconds / 2
+                u64::try_from(left).unwrap_or_default() <= identity.ttl_seconds / 2
             }),
             Some(Outcome::Refuse(problem)) => problem.reason.http_status() == 503,
             None => true,

@@ -22,7 +22,7 @@ pub(crate) fn you<S>(subject: &Subject<S>, facts: &ProcessFacts) -> You {
     let groups = facts.cgroups_trusted().unwrap_or_default();
     You {
         gid: Some(subject.gid()),
-        exe: facts.executable().ok().map(|exe| printable(exe.path.as_bytes())),
+        exe: facts.executable().ok().map(|exe| harmless(&exe.path)),
         user: facts.names().ok().and_then(|names| names.user.clone()),
         unit: unit(groups),
         container: container(groups),
@@ -47,6 +47,13 @@ pub(crate) fn whoami(subject: &Subject<Connected>, facts: &ProcessFacts) -> Whoa
             .collect(),
         tier: subject.tier().to_string(),
     }
+}
+
+/// A text whose backslashes are escapes already, without what else may move a cursor or reorder
+/// text.
+pub(crate) fn harmless(text: &str) -> String {
+    let parts: Vec<_> = text.split('\\').map(|part| printable(part.as_bytes())).collect();
+    parts.join("\\")
 }
 
 /// The systemd unit: the deepest component that reads as one, in the hierarchy systemd uses.

@@ -44,12 +44,12 @@ pub const MAX_LINE: usize = 1024;
 /// that SPIFFE allows (2048), with their dates.
 pub const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Default. Connections of one uid, and of one (uid, cgroup) bucket, at a time. More than any
+/// Default. Connections of one (uid, cgroup) bucket at a time. More than any
 /// workload needs, few enough that sixteen hostile uids leave room for everybody else.
 pub const CONNECTIONS_PER_BUCKET: usize = 64;
 
-/// Default. Connections in all. Each costs up to three descriptors (socket, pidfd, process
-/// directory), so this fits below a descriptor limit of 4096 with room for files and plugins.
+/// Default. Connections in all. Each costs four descriptors (socket, pidfd, its copy
+/// in the event loop, process directory); the daemon takes fewer connections where they do not fit.
 pub const CONNECTIONS_TOTAL: usize = 1024;
 
 /// Default. Watch streams of one bucket at a time; they are held for hours, so fewer than

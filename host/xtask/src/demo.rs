@@ -69,7 +69,9 @@ pub fn once() -> Result<()> {
 }
 
 fn show(built: &Path, dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir.join("entries.d"))?;
+    // Not `create_dir_all`: nobody may have put something of theirs at this path.
+    fs::create_dir(dir)?;
+    fs::create_dir(dir.join("entries.d"))?;
     // Another uid must be able to reach the socket and to run the client.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
     let binary = dir.join("witgate");

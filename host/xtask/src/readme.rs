@@ -51,7 +51,7 @@ pub fn run() -> Result<()> {
         );
     }
     let folder = std::env::temp_dir().join(format!("witgate-readme-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
+    fs::create_dir(&folder)?;
     let outcome = run_in(&folder, &binary, &commands);
     fs::remove_dir_all(&folder)?;
     outcome

@@ -16,6 +16,27 @@ pub(crate) const PROGRAM: Keys = &["path", "foreign_path"];
 /// From `executable.sha256`.
 pub(crate) const SHA256: Keys = &["sha256"];
 
+const ALL: [Keys; 5] = [CREDENTIALS, NAMES, HOST, PROGRAM, SHA256];
+
+/// The keys that somebody wants in this call.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted(Vec<&'static str>);
+
+impl Wanted {
+    /// Those of which `wants` says so.
+    pub(crate) fn new(wants: impl Fn(&str) -> bool) -> Self {
+        Self(ALL.into_iter().flatten().copied().filter(|key| wants(key)).collect())
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains(&key)
+    }
+
+    pub(crate) fn has_any(&self, keys: Keys) -> bool {
+        keys.iter().any(|key| self.has(key))
+    }
+}
+
 /// Everything that can be reported.
 pub(crate) fn manifest() -> Manifest {
     let credentials = |key: Key| key.derived_from(&["process.credentials"]).stable();
@@ -52,8 +73,7 @@ mod tests {
     fn every_key_is_declared_once_and_belongs_to_a_fact() {
         let declared: Vec<String> =
             manifest().keys().iter().map(|key| key.word().to_owned()).collect();
-        let mut derived: Vec<&str> =
-            [CREDENTIALS, NAMES, HOST, PROGRAM, SHA256].into_iter().flatten().copied().collect();
+        let mut derived: Vec<&str> = ALL.into_iter().flatten().copied().collect();
         derived.sort_unstable();
         let mut sorted = declared.clone();
         sorted.sort_unstable();

@@ -3,6 +3,7 @@
 //! Each key stands for itself: a fact that cannot be read costs the keys derived from it and no
 //! other. `README.md` says what each is worth.
 
+mod answer;
 mod keys;
 mod on_host;
 mod report;
@@ -14,7 +15,11 @@ use witgate_sdk::{
     wants,
 };
 
-use crate::{keys::Keys, report::Facts, settings::Settings};
+use crate::{
+    keys::{Keys, Wanted},
+    report::Facts,
+    settings::Settings,
+};
 
 /// The attestor.
 struct Unix;
@@ -29,35 +34,38 @@ impl Attestor for Unix {
     }
 
     fn attest() -> Result<Report, Failure> {
+        let wanted = Wanted::new(wants);
         let facts = Facts {
-            credentials: ask(keys::CREDENTIALS, process::credentials),
-            names: ask(keys::NAMES, process::names),
-            namespaces: ask(keys::HOST, namespaces::all),
-            cgroups: ask(keys::HOST, cgroups::trusted),
+            credentials: ask(&wanted, keys::CREDENTIALS, process::credentials),
+            names: ask(&wanted, keys::NAMES, process::names),
+            namespaces: ask(&wanted, keys::HOST, namespaces::all),
+            cgroups: ask(&wanted, keys::HOST, cgroups::trusted),
             program: None,
             sha256: None,
         };
-        let image = keys::PROGRAM.iter().chain(keys::SHA256).any(|key| wants(key));
-        if !image {
-            return Ok(facts.report());
+        if !wanted.has_any(keys::PROGRAM) && !wanted.has_any(keys::SHA256) {
+            return Ok(facts.answer(&wanted).report());
         }
         if !Settings::current().map_err(Failure::Failed)?.discover_workload_path {
-            return Ok(facts
-                .report()
-                .unknown_each(keys::PROGRAM, OFF)
-                .unknown_each(keys::SHA256, OFF));
+            let answer = facts.answer(&wanted);
+            let answer = answer.unknown_each(keys::PROGRAM, OFF).unknown_each(keys::SHA256, OFF);
+            return Ok(answer.report());
         }
-        let program = ask(keys::PROGRAM, executable::info);
-        let sha256 = ask(keys::SHA256, executable::sha256);
-        Ok(Facts { program, sha256, ..facts }.report())
+        let program = ask(&wanted, keys::PROGRAM, executable::info);
+        let sha256 = ask(&wanted, keys::SHA256, executable::sha256);
+        Ok(Facts { program, sha256, ..facts }.answer(&wanted).report())
     }
 }
 
 const OFF: &str = "switched off by the setting discover_workload_path";
 
 /// A fact, if anybody wants a key that is derived from it. Nobody's fact is not read.
-fn ask<T>(keys: Keys, fact: fn() -> Result<T, FactError>) -> Option<Result<T, FactError>> {
-    keys.iter().any(|key| wants(key)).then(fact)
+fn ask<T>(
+    wanted: &Wanted,
+    keys: Keys,
+    fact: fn() -> Result<T, FactError>,
+) -> Option<Result<T, FactError>> {
+    wanted.has_any(keys).then(fact)
 }
 
 witgate_sdk::export!(Unix, "plugin.toml");

@@ -1,7 +1,10 @@
 //! The built-in attestors, through the same sandbox as any other.
 
 use witgate_attestor::Outcome;
-use witgate_facts::{FactError, fixture::Fact};
+use witgate_facts::{
+    FactError,
+    fixture::{Fact, Recorded},
+};
 use witgate_identity::Assurance;
 
 use crate::host::{ask, builtin, process, said, unknown};
@@ -37,6 +40,42 @@ async fn one_fact_that_cannot_be_read_costs_its_own_keys() {
     let attestation = ask(builtin("unix"), facts).await;
     assert_eq!(unknown(&attestation), ["sha256"]);
     assert!(said(&attestation).contains(&"unix:path:/usr/bin/curl".to_owned()));
+}
+
+#[tokio::test]
+async fn as_many_groups_as_are_said_fit_in_a_report() {
+    let attestation = ask(builtin("unix"), in_groups(500, 128)).await;
+    assert_eq!(attestation.outcome, Outcome::Reported);
+    assert_eq!(unknown(&attestation), [""; 0]);
+    assert!(said(&attestation).contains(&"unix:supplementary_gid:499".to_owned()));
+}
+
+#[tokio::test]
+async fn more_groups_than_fit_in_a_report_cost_their_own_keys() {
+    // The second is as many as the kernel gives a process.
+    for groups in [3000, 65_536] {
+        let attestation = ask(builtin("unix"), in_groups(groups, 32)).await;
+        assert_eq!(attestation.outcome, Outcome::Reported, "{groups}");
+        assert_eq!(unknown(&attestation), ["supplementary_gid", "supplementary_group"]);
+        let said = said(&attestation);
+        for expected in ["unix:uid:1000", "unix:gid:1000", "unix:host:true"] {
+            assert!(said.iter().any(|s| s == expected), "{expected} is not in {said:?}");
+        }
+    }
+}
+
+/// A process in so many groups whose names have so many bytes.
+fn in_groups(count: u32, name_bytes: usize) -> Recorded {
+    let mut facts = process(1000);
+    let (Some(Fact::Ok(credentials)), Some(Fact::Ok(names))) =
+        (&mut facts.credentials, &mut facts.names)
+    else {
+        panic!()
+    };
+    credentials.groups = (0..count).collect();
+    names.groups =
+        credentials.groups.iter().map(|gid| Some(format!("{gid:0name_bytes$}"))).collect();
+    facts
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn attest(daemon: &Daemon, actor: Actor) -> Value {
 #[test]
 fn idle_connections_of_one_uid_are_capped() {
     let folder = folder();
-    folder.write("witgate.toml", "[limits]\nconnections_per_uid = 8\n");
+    folder.write("witgate.toml", "[limits]\nconnections_per_bucket = 8\n");
     let daemon = folder.serve();
     let hoarder = Actor::spawn().groups(&[]).gid(1000).uid(1000);
     let hoarder = (0..9).fold(hoarder, |hoarder, _| {

@@ -3,11 +3,14 @@
 
 mod admin;
 mod ask;
+mod command;
 mod examples;
 mod hostile;
 mod identities;
 mod life;
+mod place;
 mod plugins;
+mod reload;
 mod why;
 
 use serde_json::Value;

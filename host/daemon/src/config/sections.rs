@@ -48,7 +48,7 @@ pub struct AdminAccess {
 /// How much, how many, how long. Every limit is on; these only set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections of one uid, and of one (uid, cgroup).
+    /// Open connections of one (uid, cgroup); a uid has four times as many.
     pub connections_per_bucket: usize,
     /// Open connections in all.
     pub connections_total: usize,
@@ -83,7 +83,7 @@ pub(super) struct Partial {
     admin: PartialListen,
     view: Option<Roles>,
     administer: Option<Roles>,
-    connections_per_uid: Option<usize>,
+    connections_per_bucket: Option<usize>,
     connections_total: Option<usize>,
     requests_per_second: Option<u32>,
     request_burst: Option<u32>,
@@ -132,7 +132,7 @@ impl Partial {
     }
 
     fn read_limits(&mut self, limits: &mut Table<'_>) {
-        self.connections_per_uid = limits.convert("connections_per_uid", positive);
+        self.connections_per_bucket = limits.convert("connections_per_bucket", positive);
         self.connections_total = limits.convert("connections_total", positive);
         self.requests_per_second = limits.convert("requests_per_second", positive);
         self.request_burst = limits.convert("request_burst", positive);
@@ -158,7 +158,7 @@ impl Partial {
         over(&mut self.admin.mode, later.admin.mode);
         over(&mut self.view, later.view);
         over(&mut self.administer, later.administer);
-        over(&mut self.connections_per_uid, later.connections_per_uid);
+        over(&mut self.connections_per_bucket, later.connections_per_bucket);
         over(&mut self.connections_total, later.connections_total);
         over(&mut self.requests_per_second, later.requests_per_second);
         over(&mut self.request_burst, later.request_burst);
@@ -217,7 +217,7 @@ impl Partial {
         let ring = self.ring_mib.unwrap_or(RING_MIB) << 20;
         Limits {
             connections_per_bucket: self
-                .connections_per_uid
+                .connections_per_bucket
                 .unwrap_or(protocol::CONNECTIONS_PER_BUCKET),
             connections_total: self.connections_total.unwrap_or(protocol::CONNECTIONS_TOTAL),
             requests_per_second: self.requests_per_second.unwrap_or(protocol::REQUESTS_PER_SECOND),

@@ -133,6 +133,10 @@ fn evidence_below_the_level_that_an_entry_was_checked_with_is_unknown() {
         word(&policy.evaluate(&evidence, now())),
         "unavailable: e (docker.image: attested as claimed only, this entry relies on runtime or better)"
     );
+    // Against the workload, any evidence counts.
+    let deny =
+        load("[[entry]]\nname = \"no\"\naction = \"deny\"\nmatch = { docker.image = \"a\" }");
+    assert_eq!(word(&deny.evaluate(&evidence, now())), "deny denied_by_rule no");
 }
 
 #[test]
