@@ -54,7 +54,7 @@ pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure
 /// Puts a file in place whole or not at all; what is replaced keeps its mode.
 fn put(path: &Path, text: &str) -> io::Result<()> {
     let mode = fs::metadata(path).map_or(NEW_FILE, |old| old.permissions().mode());
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(mode & 0o777))
         .tempfile_in(dir)?;

@@ -49,6 +49,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// For how many of its cgroups a uid is granted at the full rate.
+const UID_SHARE: u64 = 4;
+
 /// What the record of a grant may take in the audit log on average, in bytes; about 2 KiB were seen.
 const GRANT_RECORD: u64 = 4096;
 
@@ -346,8 +349,9 @@ fn audit_config(config: &Config) -> AuditConfig {
     let max_file_bytes = config.audit.max_file_bytes;
     let max_files = usize::try_from(config.audit.max_files).unwrap_or(usize::MAX);
     let defaults = AuditConfig::new(config.layout.state.join("audit"));
-    // Whoever raises the rate means the grants to be recorded as well.
-    let rate = u64::from(config.limits.requests_per_second);
+    // As many as the rate lets through, of as many cgroups as one uid may fill with connections:
+    // one container's root must not use up what every other root is granted from.
+    let rate = u64::from(config.limits.requests_per_second).saturating_mul(UID_SHARE);
     let grant_bytes = rate.saturating_mul(defaults.window.as_secs()).saturating_mul(GRANT_RECORD);
     AuditConfig {
         grant_bytes: defaults.grant_bytes.max(grant_bytes),

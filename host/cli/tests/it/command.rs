@@ -46,7 +46,7 @@ fn a_folder_that_is_not_there_is_78() {
 }
 
 #[test]
-fn what_is_not_allowed_is_77_and_says_by_whom() {
+fn what_is_not_allowed_is_77_and_says_what() {
     let daemon = folder().serve();
     fs::set_permissions(daemon.socket(), fs::Permissions::from_mode(0o600)).unwrap();
     let output = daemon.folder.command(&["attest"]).uid(1000).gid(1000).output().unwrap();
@@ -122,6 +122,26 @@ fn a_unit_and_a_container_are_found_by_their_whole_names() {
     );
 }
 
+// A unit is asked for as systemd writes it, and as the answer shows it.
+#[test]
+fn a_unit_with_a_backslash_in_its_name_is_found() {
+    let daemon = folder().serve();
+    let all = Cgroup::hierarchies();
+    let systemd =
+        all.iter().find(|name| *name == "systemd").or_else(|| all.first()).expect("a hierarchy");
+    let cgroup = Cgroup::create(systemd, r"it\x2dunit.service");
+    let actor = Actor::spawn().enter(&cgroup).connect(daemon.socket());
+    actor.send(b"attest\n");
+    let _ = actor.receive_to_end();
+    assert!(daemon.run(&["attest"]).status.success());
+    let written = cgroup.path().file_name().unwrap().to_str().unwrap();
+    let detail = json(&daemon.run(&["why", "--unit", written, "--json"]));
+    assert_eq!(detail["you"]["pid"], actor.pid(), "{detail}");
+    let shown = detail["you"]["unit"].as_str().unwrap();
+    assert_eq!(json(&daemon.run(&["why", "--unit", shown, "--json"]))["id"], detail["id"]);
+    assert_eq!(daemon.run(&["why", "--unit", "unit.service"]).status.code(), Some(1));
+}
+
 #[test]
 fn every_refusal_is_listed_with_its_verdict() {
     let folder = folder();
@@ -144,9 +164,7 @@ fn every_refusal_is_listed_with_its_verdict() {
 
 #[test]
 fn more_refusals_than_a_page_holds_are_said_to_be_there() {
-    let folder = folder();
-    folder.write("witgate.toml", "[audit]\n");
-    let daemon = folder.serve();
+    let daemon = folder().serve();
     for uid in 2000..2051 {
         let actor = Actor::spawn().groups(&[]).gid(uid).uid(uid).connect(daemon.socket());
         actor.send(b"attest\n");

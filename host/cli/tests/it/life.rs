@@ -181,25 +181,6 @@ fn sigterm_drains() {
 }
 
 #[test]
-fn sigterm_does_not_wait_for_a_reload() {
-    let daemon = folder().serve();
-    let stuck = daemon.folder.path().join("entries.d/stuck.toml");
-    nix::unistd::mkfifo(&stuck, nix::sys::stat::Mode::S_IRUSR).unwrap();
-    daemon.signal(Signal::SIGHUP);
-    // Nobody can write to a pipe that nobody reads: once this opens, the reload is under way.
-    let mut writer = None;
-    daemon.eventually("the reload", || {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
-        writer = fs::OpenOptions::new().write(true).custom_flags(flags).open(&stuck).ok();
-        writer.is_some()
-    });
-    let (status, _folder) = daemon.stop();
-    assert!(status.success());
-    drop(writer);
-}
-
-#[test]
 fn the_log_of_a_whole_life_is_in_order() {
     let daemon = folder().serve();
     for _ in 0..20 {

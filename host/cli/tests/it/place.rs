@@ -1,13 +1,19 @@
 //! Which daemon a command is about: flags, then the environment, then what is configured.
 
-use std::process::{Command, Output};
+use std::{
+    os::unix::process::CommandExt as _,
+    process::{Command, Output},
+};
 
 use witgate_testkit::daemon::{Daemon, text};
 
 use crate::folder;
 
+/// Variables and their values.
+type Environment<'a> = &'a [(&'a str, &'a str)];
+
 /// A command without a flag of its own, in an environment that names no daemon.
-fn witgate(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+fn witgate(arguments: &[&str], environment: Environment<'_>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witgate"));
     for name in ["WITGATE_SOCKET", "WITGATE_ADMIN_SOCKET", "WITGATE_DIR", "XDG_RUNTIME_DIR"] {
         command.env_remove(name);
@@ -27,7 +33,7 @@ fn a_flag_beats_the_environment_and_a_socket_beats_a_folder() {
     let nowhere = [("WITGATE_SOCKET", "/nowhere/s"), ("WITGATE_ADMIN_SOCKET", "/nowhere/a")];
     let no_folder = [("WITGATE_DIR", "/nowhere")];
     let sockets = [("WITGATE_SOCKET", &*socket), ("WITGATE_ADMIN_SOCKET", &*admin)];
-    let found: [(&[&str], &[(&str, &str)]); 8] = [
+    let found: [(&[&str], Environment<'_>); 8] = [
         (&["--dir", &dir], &nowhere),
         (&["--dir", "/nowhere", "--socket", &socket, "--admin-socket", &admin], &nowhere),
         (&["--socket", &socket, "--admin-socket", &admin], &no_folder),
@@ -80,5 +86,27 @@ fn the_sockets_are_where_the_configuration_says() {
         assert!(output.status.success(), "{command}: {}", text(&output));
         let output = witgate(&[command, "--config", &config], &[("WITGATE_SOCKET", "/nowhere")]);
         assert!(output.status.success(), "{command} --config: {}", text(&output));
+    }
+}
+
+// Nobody named a daemon, and the system has none: both sockets are this user's.
+#[test]
+fn a_user_without_a_system_daemon_finds_their_own() {
+    assert!(!std::path::Path::new("/run/witgate").exists(), "a daemon is installed here");
+    let daemon = folder().serve_as(1000);
+    let runtime = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(runtime.path(), open).unwrap();
+    std::os::unix::fs::symlink(daemon.folder.path(), runtime.path().join("witgate")).unwrap();
+    for command in ["attest", "status"] {
+        let output = Command::new(daemon.folder.path().with_file_name("witgate"))
+            .arg(command)
+            .env_clear()
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .uid(1000)
+            .gid(1000)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", text(&output));
     }
 }
