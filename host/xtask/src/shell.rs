@@ -43,7 +43,9 @@ pub fn is_installed(program: &str) -> bool {
 
 /// Builds the one binary and says where it is.
 pub fn build_witgate() -> Result<PathBuf> {
-    run(cargo().args(["build", "--locked", "--package", "witgate"]))?;
+    // The same targets as the tests: another choice would be another set of features in what the
+    // engine is built of, and the engine would be compiled twice.
+    run(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
     let binary = target_dir().join("debug/witgate");
     if !binary.is_file() {
         bail!("cargo built the package witgate, but {} is not there", binary.display());
