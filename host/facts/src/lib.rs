@@ -4,18 +4,30 @@
 //! from, and [`FactSource`], which `witgate-peer` implements over a live process and
 //! [`fixture::Recorded`] over a JSON file. It knows neither Linux nor plugins nor policy.
 
+mod blob;
+mod capability;
+mod endpoint;
 mod error;
 pub mod fixture;
 mod name;
+mod plugin_toml;
+mod recorder;
 mod source;
 mod types;
 
 pub use self::{
+    blob::Blob,
+    capability::{
+        CacheScope, Capabilities, Capability, CapabilityError, FileRoot, path as is_plain_path,
+    },
+    endpoint::{Endpoints, HttpError, HttpFuture, HttpRequest, HttpResponse},
     error::FactError,
     name::{FactName, FactSet, Interface, UnknownFact},
+    plugin_toml::PluginToml,
+    recorder::{Recorder, Redaction},
     source::{FactFuture, FactResult, FactSource},
     types::{
-        Ancestor, CgroupClaim, CgroupTrust, Credentials, ExecutableInfo, Names, Namespace,
-        Privileges,
+        Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FileKind,
+        FileStatus, Lifetimes, Names, Namespace, Privileges, SystemdUnit,
     },
 };

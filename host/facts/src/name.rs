@@ -9,33 +9,48 @@ use witgate_identity::Assurance;
 pub enum Interface {
     /// The parents.
     Ancestry,
+    /// Bytes that outlive a call; no facts.
+    Cache,
     /// Control groups.
     Cgroups,
     /// Command line.
     Cmdline,
     /// Settings and wishes of this call; no facts.
     Config,
+    /// Environment.
+    Environ,
     /// The program file.
     Executable,
+    /// Files of the host and of the workload's root.
+    Files,
+    /// Endpoints that the operator named.
+    Http,
     /// Lines for the operator; no facts.
     Log,
     /// Namespaces.
     Namespaces,
     /// Credentials and what else the kernel keeps per process.
     Process,
+    /// The unit that the service manager runs it in.
+    Systemd,
 }
 
 impl Interface {
     /// All of them, by name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Ancestry,
+        Self::Cache,
         Self::Cgroups,
         Self::Cmdline,
         Self::Config,
+        Self::Environ,
         Self::Executable,
+        Self::Files,
+        Self::Http,
         Self::Log,
         Self::Namespaces,
         Self::Process,
+        Self::Systemd,
     ];
 
     /// Its name in WIT, in `plugin.toml` and in grants.
@@ -43,20 +58,25 @@ impl Interface {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ancestry => "ancestry",
+            Self::Cache => "cache",
             Self::Cgroups => "cgroups",
             Self::Cmdline => "cmdline",
             Self::Config => "config",
+            Self::Environ => "environ",
             Self::Executable => "executable",
+            Self::Files => "files",
+            Self::Http => "http",
             Self::Log => "log",
             Self::Namespaces => "namespaces",
             Self::Process => "process",
+            Self::Systemd => "systemd",
         }
     }
 
     /// Whether every plugin has it without being granted it.
     #[must_use]
     pub const fn always_granted(self) -> bool {
-        !matches!(self, Self::Ancestry | Self::Cmdline | Self::Executable)
+        matches!(self, Self::Cgroups | Self::Config | Self::Log | Self::Namespaces | Self::Process)
     }
 }
 
@@ -123,10 +143,18 @@ facts! {
     CgroupsTrusted = "cgroups.trusted", Cgroups, Kernel;
     /// The arguments the process shows.
     CmdlineArguments = "cmdline.arguments", Cmdline, Claimed;
+    /// Single variables of the environment.
+    EnvironVariables = "environ.variables", Environ, Claimed;
     /// What `exe` leads to.
     ExecutableInfo = "executable.info", Executable, Image;
     /// Digest of the program file.
     ExecutableSha256 = "executable.sha256", Executable, Image;
+    /// Files of the host, below directories that belong to root.
+    FilesHost = "files.host", Files, Runtime;
+    /// Files below the process's own root.
+    FilesWorkload = "files.workload", Files, Claimed;
+    /// What an endpoint answered that the operator named.
+    HttpResponse = "http.response", Http, Runtime;
     /// All namespaces.
     NamespacesAll = "namespaces.all", Namespaces, Kernel;
     /// The name the process gives itself.
@@ -143,6 +171,8 @@ facts! {
     ProcessStartTime = "process.start-time", Process, Kernel;
     /// State letter.
     ProcessState = "process.state", Process, Kernel;
+    /// The unit it runs in, as its control group names it.
+    SystemdUnit = "systemd.unit", Systemd, Kernel;
 }
 
 impl fmt::Display for FactName {

@@ -3,8 +3,8 @@ use std::{future::Future, pin::Pin};
 use witgate_identity::Assurance;
 
 use crate::{
-    Ancestor, CgroupClaim, CgroupTrust, Credentials, ExecutableInfo, FactError, FactName, Names,
-    Namespace, Privileges,
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FactError,
+    FactName, FileRoot, FileStatus, Lifetimes, Names, Namespace, Privileges, SystemdUnit,
 };
 
 /// A fact, or why it is not there.
@@ -56,4 +56,22 @@ pub trait FactSource: Send + Sync + std::fmt::Debug {
     fn ancestry(&self) -> FactFuture<'_, Vec<Ancestor>>;
     /// `cmdline.arguments`.
     fn cmdline(&self) -> FactFuture<'_, Vec<Vec<u8>>>;
+    /// `environ.variables`: one variable; none if the process has no such variable.
+    fn variable<'a>(&'a self, name: &'a str) -> FactFuture<'a, Option<Vec<u8>>>;
+    /// `files.host` or `files.workload`: content of a regular file; none if there is no such file.
+    /// The path has been checked with [`crate::is_plain_path`], and that it was granted.
+    fn file<'a>(&'a self, root: FileRoot, path: &'a str) -> FactFuture<'a, Option<Vec<u8>>>;
+    /// What is in a directory, by name.
+    fn entries<'a>(
+        &'a self,
+        root: FileRoot,
+        path: &'a str,
+    ) -> FactFuture<'a, Option<Vec<DirectoryEntry>>>;
+    /// What the file system says about a file.
+    fn status<'a>(&'a self, root: FileRoot, path: &'a str) -> FactFuture<'a, Option<FileStatus>>;
+    /// `systemd.unit`; none if the process is in no unit.
+    fn systemd_unit(&self) -> FactFuture<'_, Option<SystemdUnit>>;
+
+    /// Names for what may be kept about the subject longer than a request.
+    fn lifetimes(&self) -> Lifetimes;
 }

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::Blob;
+
 /// Who the process is to the kernel, captured by the socket at connect (unix(7), `SO_PEERCRED`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
@@ -103,9 +105,91 @@ pub struct Ancestor {
     /// Effective group id.
     pub gid: u32,
     /// The name it gives itself.
-    pub comm: Vec<u8>,
+    pub comm: Blob,
     /// Path of its executable, if readable.
     pub executable: Option<String>,
     /// Clock ticks from boot to its start.
     pub start_time: u64,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link; only in a directory's list.
+    Symlink,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+impl FileKind {
+    /// The word in WIT.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DirectoryEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What the file system says about a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// What it is.
+    pub kind: FileKind,
+    /// Bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner, as the daemon sees it.
+    pub uid: u32,
+    /// Group, as the daemon sees it.
+    pub gid: u32,
+    /// Last change of the content, in seconds since 1970.
+    pub modified: i64,
+}
+
+/// The systemd unit of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemdUnit {
+    /// `nginx.service`.
+    pub id: String,
+    /// Path of its unit file.
+    pub fragment_path: Option<String>,
+    /// Its slice.
+    pub slice: Option<String>,
+    /// `active` and so on.
+    pub active_state: String,
+    /// `running` and so on.
+    pub sub_state: String,
+    /// New with each start of the unit.
+    pub invocation_id: Option<String>,
+    /// `User=`.
+    pub user: Option<String>,
+}
+
+/// What a subject lives in, by names that are never used again before the next boot. Something that
+/// is kept under such a name can outlive a request without ever being taken for another's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lifetimes {
+    /// The process itself; none if this source has no such name for it.
+    pub process: Option<String>,
+    /// Its control groups, as far as only root could have made them.
+    pub cgroup: Option<String>,
 }
