@@ -106,24 +106,37 @@ impl Hierarchies {
     }
 
     /// Fact `cgroups.trusted`.
-    pub(crate) fn trusted(&self, sys: &dyn Sys, text: &[u8]) -> Vec<CgroupTrust> {
-        parse::cgroups(text).map(|line| self.trust(sys, &line)).collect()
+    pub(crate) fn trusted(&self, sys: &dyn Sys, text: &[u8]) -> Trusted {
+        let (entries, inodes) = parse::cgroups(text).map(|line| self.trust(sys, &line)).unzip();
+        Trusted { entries, inodes }
     }
 
-    fn trust(&self, sys: &dyn Sys, line: &CgroupLine<'_>) -> CgroupTrust {
+    fn trust(&self, sys: &dyn Sys, line: &CgroupLine<'_>) -> (CgroupTrust, Option<u64>) {
         let hierarchy = self.find(line);
-        let prefix = hierarchy.filter(|_| !line.is_root()).map_or_else(String::new, |hierarchy| {
+        let owned = hierarchy.filter(|_| !line.is_root()).and_then(|hierarchy| {
             let parts = line.components().take(limits::CGROUP_DEPTH);
             walk::owned_prefix(sys, hierarchy.root.as_fd(), hierarchy.is_v2(), parts)
         });
-        CgroupTrust {
+        let (prefix, inode) = owned.unzip();
+        let trust = CgroupTrust {
             hierarchy: line.hierarchy,
             controllers: line.controllers(),
-            delegated: prefix.as_bytes() != line.path && !line.is_root(),
-            prefix: if prefix.is_empty() { "/".to_owned() } else { prefix },
+            delegated: prefix.as_ref().map(String::as_bytes) != Some(line.path) && !line.is_root(),
+            prefix: prefix.unwrap_or_else(|| "/".to_owned()),
             mounted: hierarchy.is_some(),
-        }
+        };
+        (trust, inode)
     }
+}
+
+/// Where only root can have put the process.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    /// One for each hierarchy.
+    pub(crate) entries: Vec<CgroupTrust>,
+    /// In the same order, the inode of the directory that `prefix` leads to, as it was when its owner
+    /// was looked at; none for the root.
+    pub(crate) inodes: Vec<Option<u64>>,
 }
 
 /// Magic numbers of statfs(2).

@@ -3,25 +3,30 @@
 mod ancestry;
 mod cmdline;
 mod digest;
+mod environ;
 mod executable;
+mod files;
+mod lifetimes;
+mod pinned;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
 use witgate_facts::{
-    Ancestor, CgroupClaim, CgroupTrust, Credentials, ExecutableInfo, FactError, FactFuture,
-    FactName, FactResult, FactSet, FactSource, Names, Namespace, Privileges,
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FactError,
+    FactFuture, FactName, FactResult, FactSet, FactSource, FileRoot, FileStatus, Lifetimes, Names,
+    Namespace, Privileges, SystemdUnit,
 };
 use witgate_identity::Assurance;
 
 pub(crate) use self::digest::Digests;
-use self::executable::Executable;
+use self::{environ::Environment, executable::Executable, files::Files, pinned::Pinned};
 use crate::{
-    cgroups,
+    cgroups::{self, Trusted},
     error::{PeerError, fact_error},
     limits,
     parse::{self, Stat},
-    process_directory::ProcessDirectory,
+    probe::Tier,
     reader::FactReader,
     subject::{Snapshot, Subject, SubjectId},
 };
@@ -43,10 +48,10 @@ pub struct Summary {
 
 /// Facts that were collected from a live process.
 ///
-/// What the kernel makes was read before this exists; file content, the process's memory and its
-/// parents are read when first asked for, on threads that may hang.
+/// What the kernel makes was read before this exists; files, the process's memory (its arguments and
+/// environment) and its parents are read when first asked for, on threads that may hang.
 ///
-/// It holds two descriptors, so keep it no longer than the request; [`ProcessFacts::summary`] is
+/// It holds three descriptors, so keep it no longer than the request; [`ProcessFacts::summary`] is
 /// plain data.
 #[derive(Debug)]
 pub struct ProcessFacts {
@@ -54,21 +59,23 @@ pub struct ProcessFacts {
     wanted: FactSet,
     challenged: bool,
     summary: Summary,
-    credentials: Credentials,
     label: FactResult<String>,
     names: FactResult<Names>,
     stat: FactResult<Stat>,
     privileges: FactResult<Privileges>,
-    trusted: FactResult<Vec<CgroupTrust>>,
+    trusted: FactResult<Trusted>,
     claimed: FactResult<Vec<CgroupClaim>>,
     namespaces: FactResult<Vec<Namespace>>,
     executable: FactResult<Executable>,
     sha256: OnceCell<FactResult<String>>,
     ancestry: OnceCell<FactResult<Vec<Ancestor>>>,
     cmdline: OnceCell<FactResult<Vec<Vec<u8>>>>,
+    environment: OnceCell<FactResult<Environment>>,
+    files: Files,
+    lifetimes: OnceLock<Lifetimes>,
+    tier: Tier,
     snapshot: Arc<Snapshot>,
-    directory: Arc<ProcessDirectory>,
-    reader: FactReader,
+    pinned: Pinned,
 }
 
 /// The facts that come from the file `stat`.
@@ -135,7 +142,6 @@ impl ProcessFacts {
             wanted,
             challenged: subject.challenged(),
             summary,
-            credentials: subject.credentials().clone(),
             label: subject.label().clone(),
             names,
             stat,
@@ -147,9 +153,17 @@ impl ProcessFacts {
             sha256: OnceCell::new(),
             ancestry: OnceCell::new(),
             cmdline: OnceCell::new(),
+            environment: OnceCell::new(),
+            files: Files::default(),
+            lifetimes: OnceLock::new(),
+            tier: subject.tier(),
             snapshot,
-            directory: Arc::clone(directory),
-            reader: reader.clone(),
+            pinned: Pinned {
+                directory: Arc::clone(directory),
+                pidfd: Arc::clone(subject.pidfd()),
+                reader: reader.clone(),
+                credentials: Arc::new(subject.credentials().clone()),
+            },
         })
     }
 
@@ -205,7 +219,7 @@ impl FactSource for ProcessFacts {
     }
 
     fn credentials(&self) -> FactResult<&Credentials> {
-        self.if_wanted(FactName::ProcessCredentials, &self.credentials)
+        self.if_wanted(FactName::ProcessCredentials, &*self.pinned.credentials)
     }
 
     fn names(&self) -> FactResult<&Names> {
@@ -237,7 +251,7 @@ impl FactSource for ProcessFacts {
     }
 
     fn cgroups_trusted(&self) -> FactResult<&[CgroupTrust]> {
-        borrow(&self.trusted).map(Vec::as_slice)
+        borrow(&self.trusted).map(|trusted| trusted.entries.as_slice())
     }
 
     fn cgroups_claimed(&self) -> FactResult<&[CgroupClaim]> {
@@ -257,8 +271,7 @@ impl FactSource for ProcessFacts {
         Box::pin(async {
             self.if_wanted(FactName::ExecutableSha256, ())?;
             let executable = borrow(&self.executable)?;
-            let read =
-                || digest::sha256(&self.reader, &self.directory, executable, self.summary.uid);
+            let read = || digest::sha256(&self.pinned, executable);
             self.sha256.get_or_init(read).await.clone()
         })
     }
@@ -266,16 +279,58 @@ impl FactSource for ProcessFacts {
     fn ancestry(&self) -> FactFuture<'_, Vec<Ancestor>> {
         Box::pin(async {
             self.if_wanted(FactName::AncestryParents, ())?;
-            let read = || ancestry::parents(&self.reader, &self.directory, self.summary.uid);
-            self.ancestry.get_or_init(read).await.clone()
+            self.ancestry.get_or_init(|| ancestry::parents(&self.pinned)).await.clone()
         })
     }
 
     fn cmdline(&self) -> FactFuture<'_, Vec<Vec<u8>>> {
         Box::pin(async {
             self.if_wanted(FactName::CmdlineArguments, ())?;
-            let read = || cmdline::arguments(&self.reader, &self.directory, self.summary.uid);
-            self.cmdline.get_or_init(read).await.clone()
+            self.cmdline.get_or_init(|| cmdline::arguments(&self.pinned)).await.clone()
         })
+    }
+
+    fn variable<'a>(&'a self, name: &'a str) -> FactFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            self.if_wanted(FactName::EnvironVariables, ())?;
+            let environment = self.environment.get_or_init(|| Environment::read(&self.pinned));
+            borrow(environment.await)?.variable(name)
+        })
+    }
+
+    fn file<'a>(&'a self, root: FileRoot, path: &'a str) -> FactFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            self.if_wanted(root.fact(), ())?;
+            self.files.content(&self.pinned, root, path).await
+        })
+    }
+
+    fn entries<'a>(
+        &'a self,
+        root: FileRoot,
+        path: &'a str,
+    ) -> FactFuture<'a, Option<Vec<DirectoryEntry>>> {
+        Box::pin(async move {
+            self.if_wanted(root.fact(), ())?;
+            self.files.entries(&self.pinned, root, path).await
+        })
+    }
+
+    fn status<'a>(&'a self, root: FileRoot, path: &'a str) -> FactFuture<'a, Option<FileStatus>> {
+        Box::pin(async move {
+            self.if_wanted(root.fact(), ())?;
+            self.files.status(&self.pinned, root, path).await
+        })
+    }
+
+    /// Nothing here asks the service manager yet.
+    fn systemd_unit(&self) -> FactFuture<'_, Option<SystemdUnit>> {
+        Box::pin(async { Err(FactError::Unsupported) })
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        let names =
+            || lifetimes::of(&self.pinned, self.tier, self.trusted.as_ref().ok(), &self.snapshot);
+        self.lifetimes.get_or_init(names).clone()
     }
 }

@@ -15,15 +15,20 @@
 //!   *alive*: a number cannot be reused while its process lives.
 //! - Nothing here falls back to a weaker way when a system call fails; [`Tier`] is found once, at
 //!   start, by [`Kernel::probe`].
-//! - What the workload can make slow (file content, its memory) is read on threads that may hang,
-//!   see [`FactReader::reads`]; everything else is text that the kernel makes.
+//! - What the workload can make slow (file content, its memory: arguments and environment) is read on
+//!   threads that may hang, see [`FactReader::reads`]; everything else is text that the kernel makes.
+//! - Files are named, checked and then read by the same descriptor: those of the host
+//!   (`files.host`) below directories that only root can write, those of the workload
+//!   (`files.workload`) inside its own root. Every path is looked at once in a request.
 //! - A value computed from a subject's facts leaves its [`Bound`] only through
 //!   [`Subject::confirm`], which looks at the process again.
 
+mod bounded_read;
 mod cgroups;
 mod confirm;
 mod error;
 mod facts;
+mod file_systems;
 pub mod limits;
 mod names;
 mod namespaces;

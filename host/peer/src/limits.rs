@@ -30,6 +30,27 @@ pub(crate) const LINK: usize = 4096 + 16;
 /// Bytes of the command line, as WIT `cmdline` says; the rest is cut off.
 pub const CMDLINE: usize = 4096;
 
+/// Bytes of the environment that are looked at: a pod with a thousand services in its namespace has
+/// less. A variable behind that is too large, never "not there".
+pub const ENVIRON: usize = 256 * 1024;
+
+/// Bytes of one variable's value, as WIT `environ` says.
+pub const ENVIRON_VALUE: usize = 4096;
+
+/// Bytes of a file, as WIT `files` says.
+pub const FILE: usize = 256 * 1024;
+
+/// Entries of a directory, as WIT `files` says.
+pub const DIRECTORY_ENTRIES: usize = 1024;
+
+/// Different paths in one request, all plugins together: what is seen under each is kept until the
+/// request ends, at most 16 MiB of content. A plugin looks at a handful.
+pub const PATHS: usize = 64;
+
+/// How often a path is followed again while somebody renames directories on it: an honest host does
+/// that now and then, an attacker without end.
+pub(crate) const PATH_TRIES: usize = 8;
+
 /// Parents, as WIT `ancestry` says.
 pub const ANCESTORS: usize = 16;
 

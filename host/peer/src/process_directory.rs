@@ -7,7 +7,7 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
-    limits,
+    bounded_read, limits,
     subject::Image,
     sys::{FileStat, Open, Sys},
 };
@@ -50,44 +50,14 @@ impl ProcessDirectory {
         limit: usize,
     ) -> Result<(Vec<u8>, OwnedFd), Errno> {
         let file = self.sys.open_at(self.fd.as_fd(), name, Open::Read)?;
-        // One record is given as a whole if there is room for it, so less than there is room for
-        // is all: that saves asking for the end.
-        let (content, whole) = self.read_until(&file, limit, |read, room| read < room)?;
+        let (content, whole) = bounded_read::record(self.sys(), file.as_fd(), limit)?;
         if whole { Ok((content, file)) } else { Err(Errno::TOOBIG) }
     }
 
     /// At most the first `limit` bytes of any file, and whether that is all.
     pub(crate) fn read_start(&self, name: &CStr, limit: usize) -> Result<(Vec<u8>, bool), Errno> {
         let file = self.sys.open_at(self.fd.as_fd(), name, Open::Read)?;
-        self.read_until(&file, limit, |read, _| read == 0)
-    }
-
-    fn read_until(
-        &self,
-        file: &OwnedFd,
-        limit: usize,
-        ends: impl Fn(usize, usize) -> bool,
-    ) -> Result<(Vec<u8>, bool), Errno> {
-        let mut content = vec![0; limit.min(4096)];
-        let mut filled = 0;
-        loop {
-            let Some(room) = content.get_mut(filled..).filter(|room| !room.is_empty()) else {
-                if filled >= limit {
-                    let more = self.sys.read(file.as_fd(), &mut [0])? != 0;
-                    return Ok((content, !more));
-                }
-                content.resize((filled * 2).min(limit), 0);
-                continue;
-            };
-            let room_bytes = room.len();
-            let bytes = self.sys.read(file.as_fd(), room)?;
-            filled += bytes;
-            if ends(bytes, room_bytes) {
-                break;
-            }
-        }
-        content.truncate(filled);
-        Ok((content, true))
+        bounded_read::start(self.sys(), file.as_fd(), limit)
     }
 
     /// What a link says, without following it.

@@ -220,6 +220,10 @@ impl<S> Subject<S> {
         &self.who.directory
     }
 
+    pub(crate) const fn pidfd(&self) -> &Arc<OwnedFd> {
+        &self.who.pidfd
+    }
+
     pub(crate) const fn label(&self) -> &FactResult<String> {
         &self.who.label
     }

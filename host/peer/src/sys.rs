@@ -22,13 +22,14 @@ use std::{
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags},
     io::Errno,
     process::{PidfdFlags, pidfd_open},
     time::Timespec,
 };
 
 use tokio::io::unix::AsyncFd;
+use witgate_facts::FileKind;
 
 use crate::{limits, pid::Pid};
 
@@ -65,6 +66,8 @@ pub(crate) struct FileStat {
     pub(crate) blocks: u64,
     /// Seconds and nanoseconds since 1970.
     pub(crate) changed: (i64, u32),
+    /// Last change of the content, in seconds since 1970.
+    pub(crate) modified: i64,
 }
 
 /// How to open a file below a directory.
@@ -74,6 +77,15 @@ pub(crate) enum Open {
     Read,
     /// Only to name it: nothing is asked of its file system.
     Name,
+}
+
+/// How a path is followed below a directory (openat2(2)). Magic links never are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Below {
+    /// Without any symbolic link, and never out of the directory.
+    Plain,
+    /// As if the directory were the root: symbolic links and `..` stay in it.
+    AsRoot,
 }
 
 /// The kernel.
@@ -94,6 +106,17 @@ pub(crate) trait Sys: Send + Sync + Debug {
     fn open_cached(&self, path: &CStr) -> Result<OwnedFd, Errno>;
     /// The same, asking file systems where needed: may hang.
     fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno>;
+    /// Opens what is below a directory, only to name it: neither a device nor a pipe notices.
+    /// `EAGAIN` if somebody renamed directories meanwhile. May hang.
+    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno>;
+    /// Opens to read the very file that `named` names, without looking its name up again. Only for
+    /// regular files and directories. May hang.
+    fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno>;
+    /// Names and kinds of what is in a directory, without `.` and `..`; `E2BIG` if there is more
+    /// than `limit`. May hang.
+    fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno>;
+    /// The daemon's effective user id.
+    fn own_uid(&self) -> u32;
     /// A file of the host that concerns no peer, as a whole.
     fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno>;
     fn read(&self, file: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno>;
@@ -204,6 +227,43 @@ impl Sys for Linux {
         rustix::fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
     }
 
+    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno> {
+        let resolve = match how {
+            Below::Plain => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+            Below::AsRoot => ResolveFlags::IN_ROOT,
+        };
+        let resolve = resolve | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(dir, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
+
+    fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        // The one way there is to read what an `O_PATH` descriptor names: a magic link, which leads
+        // to that file whatever has its name by now.
+        let link = format!("/proc/self/fd/{}", named.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::openat(CWD, link, flags, Mode::empty())
+    }
+
+    fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno> {
+        let mut found = Vec::new();
+        // A file system of user space may list `.` for ever: so two more, and every entry counts.
+        for (index, entry) in rustix::fs::Dir::new(self.reopen(dir)?)?.enumerate() {
+            let entry = entry?;
+            if index >= limit + 2 {
+                return Err(Errno::TOOBIG);
+            }
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                found.push((name.to_bytes().to_vec(), kind_of_entry(dir, &entry)?));
+            }
+        }
+        if found.len() > limit { Err(Errno::TOOBIG) } else { Ok(found) }
+    }
+
+    fn own_uid(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
     fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno> {
         let path = OsStr::from_bytes(path.to_bytes());
         std::fs::read(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
@@ -239,6 +299,7 @@ impl Sys for Linux {
             size: stat.stx_size,
             blocks: stat.stx_blocks,
             changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+            modified: stat.stx_mtime.tv_sec,
         })
     }
 
@@ -246,6 +307,27 @@ impl Sys for Linux {
         #[expect(clippy::cast_sign_loss, reason = "a magic number is a bit pattern")]
         Ok(rustix::fs::fstatfs(file)?.f_type as u64)
     }
+}
+
+/// What an entry of a directory is; asked of the file system where the list does not say.
+fn kind_of_entry(dir: BorrowedFd<'_>, entry: &rustix::fs::DirEntry) -> Result<FileKind, Errno> {
+    let kind = match entry.file_type() {
+        FileType::Unknown => {
+            match rustix::fs::statat(dir, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                // Gone since it was listed.
+                Err(Errno::NOENT) => FileType::Unknown,
+                Err(errno) => return Err(errno),
+            }
+        }
+        known => known,
+    };
+    Ok(match kind {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        _ => FileKind::Other,
+    })
 }
 
 /// Lets the event loop watch for the exit; none if it takes no more descriptors.

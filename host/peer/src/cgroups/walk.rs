@@ -11,8 +11,8 @@ use crate::sys::{FileStat, Sys};
 const MOVERS_V1: [&CStr; 2] = [c"cgroup.procs", c"tasks"];
 const MOVERS_V2: [&CStr; 2] = [c"cgroup.procs", c"cgroup.threads"];
 
-/// The longest path of which every directory belongs to root alone; empty if not even the root of
-/// the hierarchy does.
+/// The longest path of which every directory belongs to root alone, and the inode of its last; none
+/// if that is the root of the hierarchy, or not even that one does.
 ///
 /// Every step is looked at in every request, nothing is remembered: giving away one of the files
 /// leaves no trace in its directory that could be asked for instead.
@@ -21,12 +21,11 @@ pub(super) fn owned_prefix<'a>(
     root: BorrowedFd<'_>,
     v2: bool,
     parts: impl Iterator<Item = &'a [u8]>,
-) -> String {
+) -> Option<(String, u64)> {
     let movers = if v2 { MOVERS_V2 } else { MOVERS_V1 };
+    roots_own(sys, root, "", movers)?;
     let mut prefix = String::new();
-    if !directory_is_roots(sys, root, "", movers) {
-        return prefix;
-    }
+    let mut last = None;
     for part in parts {
         // A name that cannot be shown as it is cannot be trusted as it is.
         let Ok(name) = std::str::from_utf8(part) else { break };
@@ -36,15 +35,17 @@ pub(super) fn owned_prefix<'a>(
         let length = prefix.len();
         prefix.push('/');
         prefix.push_str(name);
-        if !directory_is_roots(sys, root, &prefix, movers) {
+        let Some(inode) = roots_own(sys, root, &prefix, movers) else {
             prefix.truncate(length);
             break;
-        }
+        };
+        last = Some(inode);
     }
-    prefix
+    last.map(|inode| (prefix, inode))
 }
 
-fn directory_is_roots(sys: &dyn Sys, root: BorrowedFd<'_>, path: &str, movers: [&CStr; 2]) -> bool {
+/// The inode of a directory that belongs to root alone.
+fn roots_own(sys: &dyn Sys, root: BorrowedFd<'_>, path: &str, movers: [&CStr; 2]) -> Option<u64> {
     // Relative to the root of the hierarchy; cgroup file systems have no links to be led away by.
     let below = path.strip_prefix('/').unwrap_or(path);
     let stat = |name: &CStr| -> Result<FileStat, Errno> {
@@ -56,12 +57,13 @@ fn directory_is_roots(sys: &dyn Sys, root: BorrowedFd<'_>, path: &str, movers: [
         relative.extend(name.to_bytes());
         sys.stat_at(root, &CString::new(relative).map_err(|_| Errno::INVAL)?)
     };
-    stat(c"").is_ok_and(|stat| only_root_writes(&stat))
-        && movers.iter().enumerate().all(|(index, name)| match stat(name) {
-            Ok(stat) => only_root_writes(&stat),
-            // Only the first is in every directory of every version.
-            Err(errno) => errno == Errno::NOENT && index > 0,
-        })
+    let directory = stat(c"").ok().filter(only_root_writes)?;
+    let all = movers.iter().enumerate().all(|(index, name)| match stat(name) {
+        Ok(stat) => only_root_writes(&stat),
+        // Only the first is in every directory of every version.
+        Err(errno) => errno == Errno::NOENT && index > 0,
+    });
+    all.then_some(directory.inode)
 }
 
 const fn only_root_writes(stat: &FileStat) -> bool {
@@ -84,6 +86,7 @@ mod tests {
             size: 0,
             blocks: 0,
             changed: (0, 0),
+            modified: 0,
         }
     }
 

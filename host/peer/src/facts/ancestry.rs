@@ -1,23 +1,15 @@
 use std::{os::fd::AsFd, sync::Arc};
 
 use rustix::io::Errno;
-use witgate_facts::{Ancestor, FactResult};
+use witgate_facts::{Ancestor, Blob, FactResult};
 
-use crate::{
-    error::fact_error, limits, parse, pid::Pid, process_directory::ProcessDirectory,
-    reader::FactReader,
-};
+use super::pinned::Pinned;
+use crate::{error::fact_error, limits, parse, pid::Pid, process_directory::ProcessDirectory};
 
 /// The parents, nearest first, as far as they hold still. Many small reads: not on a thread that
 /// serves requests.
-pub(super) async fn parents(
-    reader: &FactReader,
-    directory: &Arc<ProcessDirectory>,
-    uid: u32,
-) -> FactResult<Vec<Ancestor>> {
-    let child = Arc::clone(directory);
-    let read = move || climb(&child).map_err(fact_error);
-    reader.0.workers.run(uid, reader.0.settings.deadline, read).await?
+pub(super) async fn parents(pinned: &Pinned) -> FactResult<Vec<Ancestor>> {
+    pinned.read(|process| climb(process).map_err(fact_error)).await
 }
 
 fn climb(process: &ProcessDirectory) -> Result<Vec<Ancestor>, Errno> {
@@ -68,7 +60,7 @@ fn read(child: &ProcessDirectory, pid: Pid) -> Result<Option<(ProcessDirectory, 
     let ancestor = Ancestor {
         uid: ids.euid,
         gid: ids.egid,
-        comm: stat.comm,
+        comm: Blob(stat.comm),
         executable,
         start_time: stat.start_time,
     };

@@ -1,19 +1,14 @@
-use std::sync::Arc;
-
 use witgate_facts::FactResult;
 
-use crate::{error::fact_error, limits, process_directory::ProcessDirectory, reader::FactReader};
+use super::pinned::Pinned;
+use crate::{error::fact_error, limits};
 
 /// What the process shows as its arguments. They lie in its own memory, where it may put a page
 /// that never arrives: so on a thread that may hang.
-pub(super) async fn arguments(
-    reader: &FactReader,
-    directory: &Arc<ProcessDirectory>,
-    uid: u32,
-) -> FactResult<Vec<Vec<u8>>> {
-    let directory = Arc::clone(directory);
-    let read = move || directory.read_start(c"cmdline", limits::CMDLINE).map_err(fact_error);
-    let (text, _whole) = reader.0.workers.run(uid, reader.0.settings.deadline, read).await??;
+pub(super) async fn arguments(pinned: &Pinned) -> FactResult<Vec<Vec<u8>>> {
+    let read =
+        pinned.read(|process| process.read_start(c"cmdline", limits::CMDLINE).map_err(fact_error));
+    let (text, _whole) = read.await?;
     Ok(split(&text))
 }
 

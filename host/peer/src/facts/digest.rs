@@ -11,30 +11,14 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use witgate_facts::{FactError, FactResult};
 
-use super::executable::Executable;
+use super::{executable::Executable, pinned::Pinned};
 use crate::{
     error::fact_error,
-    limits,
+    file_systems, limits,
     process_directory::ProcessDirectory,
-    reader::{FactReader, ReadSettings},
+    reader::ReadSettings,
     sys::{FileStat, Open, Sys},
 };
-
-/// File systems whose content is what this kernel says it is. Not FUSE, NFS or other network file
-/// systems: there, somebody else answers each read as they like, or not at all.
-const HASHED: &[u64] = &[
-    0x0000_ef53, // ext2, ext3, ext4
-    0x5846_5342, // xfs
-    0x9123_683e, // btrfs
-    0x0102_1994, // tmpfs
-    0x8584_58f6, // ramfs
-    0x794c_7630, // overlayfs
-    0x7371_7368, // squashfs
-    0xe0f5_e1e2, // erofs
-    0xf2f5_2010, // f2fs
-    0x2fc1_2fc1, // zfs
-    0xca45_1a4e, // bcachefs
-];
 
 /// Bytes hashed between two looks at the clock.
 const CHUNK: usize = 256 * 1024;
@@ -91,12 +75,8 @@ impl Digests {
 }
 
 /// The digest of what the process runs: at once if it is kept, else from a thread that may hang.
-pub(super) async fn sha256(
-    reader: &FactReader,
-    directory: &Arc<ProcessDirectory>,
-    executable: &Executable,
-    uid: u32,
-) -> FactResult<String> {
+pub(super) async fn sha256(pinned: &Pinned, executable: &Executable) -> FactResult<String> {
+    let reader = &pinned.reader;
     let settings = &reader.0.settings;
     let stat = executable.stat;
     if let Some(digest) = reader.0.digests.get(&Version::of(&stat)) {
@@ -104,16 +84,16 @@ pub(super) async fn sha256(
     }
     check_size(&stat, settings)?;
     let deadline = Instant::now() + settings.deadline;
-    let (reader_of_job, directory) = (reader.clone(), Arc::clone(directory));
-    let job = move || {
+    let reader_of_job = reader.clone();
+    let job = move |directory: &ProcessDirectory| {
         let settled = Version::of(&stat).settled();
-        let digest = hash(&directory, &stat, &reader_of_job.0.settings, deadline)?;
+        let digest = hash(directory, &stat, &reader_of_job.0.settings, deadline)?;
         if settled {
             reader_of_job.0.digests.put(Version::of(&stat), &digest);
         }
         Ok(digest)
     };
-    reader.0.workers.run(uid, settings.deadline, job).await?
+    pinned.read(job).await
 }
 
 fn check_size(stat: &FileStat, settings: &ReadSettings) -> FactResult<()> {
@@ -145,7 +125,7 @@ fn hash(
     Ok(digest)
 }
 
-/// Named first, so that nothing is asked of a file system that is not on the list.
+/// Named first, so that nothing is asked of a file system (FUSE, NFS) that somebody else answers for.
 fn open_hashable(directory: &ProcessDirectory, sys: &dyn Sys) -> FactResult<OwnedFd> {
     let named = sys.open_at(directory.as_fd(), c"exe", Open::Name).map_err(fact_error)?;
     allowed(sys, &named)?;
@@ -157,7 +137,7 @@ fn open_hashable(directory: &ProcessDirectory, sys: &dyn Sys) -> FactResult<Owne
 
 fn allowed(sys: &dyn Sys, file: &OwnedFd) -> FactResult<()> {
     let magic = sys.file_system(file.as_fd()).map_err(fact_error)?;
-    if HASHED.contains(&magic) { Ok(()) } else { Err(FactError::Unsupported) }
+    if file_systems::is_own(magic) { Ok(()) } else { Err(FactError::Unsupported) }
 }
 
 fn unchanged(expected: &FileStat, now: &FileStat) -> FactResult<()> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use witgate_facts::{FactName, FactSet, FactSource as _};
+use witgate_facts::{FactName, FactSet, FactSource as _, Lifetimes};
 use witgate_testkit::child::Actor;
 
 use super::{Connected, Subject};
@@ -103,6 +103,24 @@ async fn tier_b_reads_the_ids_from_proc() {
     let changed = PeerError::CredentialsChanged { id: Id::EffectiveUser, expected: 0, found: 1000 };
     assert_eq!(subject.confirm(bound).unwrap_err(), changed);
     assert_eq!(rig.accept().unwrap_err(), changed);
+}
+
+#[tokio::test]
+async fn where_names_are_used_again_nothing_outlives_a_request() {
+    let all = async |rig: &Rig| {
+        let kernel = rig.kernel.clone().allow_legacy(true);
+        let reader = FactReader::new(&kernel, ReadSettings::default());
+        let subject = Subject::accept(&rig.stream, &kernel).unwrap();
+        subject.collect(FactSet::all(), &reader).await.unwrap()
+    };
+    let names = all(&Rig::without(&[])).await.lifetimes();
+    assert!(names.process.is_some());
+    // Before 6.9 all pidfds have one inode.
+    let rig = Rig::without(&[]);
+    let facts = all(&rig).await;
+    rig.sys.fail(Call::FileSystem, Errno::NOSYS);
+    assert_eq!(facts.lifetimes(), Lifetimes { process: None, ..names });
+    assert_eq!(all(&Rig::without(&[NO_PIDFD])).await.lifetimes(), Lifetimes::default());
 }
 
 #[test]

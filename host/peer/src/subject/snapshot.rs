@@ -12,6 +12,7 @@ use super::{Subject, identify};
 use crate::{
     error::{Change, PeerError},
     limits, namespaces, parse,
+    sys::Sys,
 };
 
 /// What the facts that were collected rest upon.
@@ -34,6 +35,16 @@ pub(crate) struct Snapshot {
 pub(crate) struct CgroupFile {
     file: OwnedFd,
     pub(crate) text: Vec<u8>,
+}
+
+impl CgroupFile {
+    /// Whether it reads the same now.
+    pub(crate) fn is_same(&self, sys: &dyn Sys) -> Result<bool, Errno> {
+        // Room for one byte more, or a longer text would look the same.
+        let mut now = vec![0; self.text.len() + 1];
+        let length = sys.read_again(self.file.as_fd(), &mut now)?;
+        Ok(now.get(..length) == Some(&self.text))
+    }
 }
 
 /// What `/proc/<pid>/exe` leads to.
@@ -78,14 +89,7 @@ impl<S> Subject<S> {
     }
 
     fn same_cgroup(&self, before: &CgroupFile) -> Result<bool, PeerError> {
-        // Room for one byte more, or a longer text would look the same.
-        let mut now = vec![0; before.text.len() + 1];
-        let length = self
-            .kernel
-            .sys
-            .read_again(before.file.as_fd(), &mut now)
-            .map_err(|errno| self.unreadable(errno))?;
-        Ok(now.get(..length) == Some(&before.text))
+        before.is_same(&*self.kernel.sys).map_err(|errno| self.unreadable(errno))
     }
 
     /// The `cgroup` text that [`Subject::bucket`] has just read, or a new one.

@@ -3,18 +3,21 @@
 use std::{
     collections::HashMap,
     ffi::CStr,
+    fmt,
     os::fd::{BorrowedFd, OwnedFd},
     sync::{Arc, Mutex},
 };
 
 use rustix::io::Errno;
+use witgate_facts::FileKind;
 
-use super::{FileStat, Ids, Linux, Open, SocketCredentials, Sys};
+use super::{Below, FileStat, Ids, Linux, Open, SocketCredentials, Sys};
 use crate::pid::Pid;
 
 /// A method of [`Sys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
+    FileSystem,
     PeerCredentials,
     PeerGroups,
     PeerPidfd,
@@ -23,6 +26,7 @@ pub(crate) enum Call {
     PidfdIds,
     OpenProcess,
     OpenAt,
+    OpenBelow,
     ReadLinkAt,
 }
 
@@ -32,6 +36,16 @@ pub(crate) struct Simulated {
     failing: Mutex<HashMap<Call, Errno>>,
     credentials: Mutex<Option<SocketCredentials>>,
     own_status: Mutex<Option<Vec<u8>>>,
+    before_reopen: Mutex<Option<Event>>,
+}
+
+/// What a test has happen in the middle of a call.
+struct Event(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Event")
+    }
 }
 
 impl Simulated {
@@ -53,6 +67,11 @@ impl Simulated {
 
     pub(crate) fn own_status(&self, text: &[u8]) {
         *self.own_status.lock().unwrap() = Some(text.to_vec());
+    }
+
+    /// Between the look at a file and its being read.
+    pub(crate) fn before_reopen(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.before_reopen.lock().unwrap() = Some(Event(Box::new(happens)));
     }
 
     fn check(&self, call: Call) -> Result<(), Errno> {
@@ -103,6 +122,22 @@ impl Sys for Simulated {
     fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno> {
         Linux.open_named(path)
     }
+    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno> {
+        self.check(Call::OpenBelow)?;
+        Linux.open_below(dir, path, how)
+    }
+    fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        if let Some(event) = self.before_reopen.lock().unwrap().take() {
+            (event.0)();
+        }
+        Linux.reopen(named)
+    }
+    fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno> {
+        Linux.list(dir, limit)
+    }
+    fn own_uid(&self) -> u32 {
+        Linux.own_uid()
+    }
     fn host_file(&self, path: &CStr) -> Result<Vec<u8>, Errno> {
         match &*self.own_status.lock().unwrap() {
             Some(text) if path == c"/proc/self/status" => Ok(text.clone()),
@@ -128,6 +163,7 @@ impl Sys for Simulated {
         Linux.stat_at(dir, path)
     }
     fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
+        self.check(Call::FileSystem)?;
         Linux.file_system(file)
     }
 }

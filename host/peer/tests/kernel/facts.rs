@@ -2,7 +2,7 @@ use std::{
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    process::{Child, Command},
+    process::Command,
     sync::Arc,
 };
 
@@ -10,10 +10,10 @@ use futures_util::FutureExt as _;
 use sha2::{Digest as _, Sha256};
 use witgate_facts::{ExecutableInfo, FactError, FactName, FactSet, FactSource as _};
 use witgate_identity::Assurance;
-use witgate_peer::{Change, PeerError, Pid, ProcessFacts, ReadSettings, Subject};
+use witgate_peer::{Change, PeerError, ProcessFacts, ReadSettings};
 use witgate_testkit::child::Actor;
 
-use crate::scene::{Scene, state, until};
+use crate::scene::{Scene, Started, state, until};
 
 /// An actor that runs another program, as far as the kernel has finished with that.
 fn running(scene: &Scene, program: &std::path::Path, arguments: &[&str]) -> Actor {
@@ -130,16 +130,6 @@ async fn a_deleted_file_keeps_its_path_and_is_deleted() {
     }
 }
 
-/// Kills what the test started.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 // #28
 #[tokio::test]
 async fn a_path_of_another_mount_namespace_is_not_the_hosts() {
@@ -153,10 +143,9 @@ async fn a_path_of_another_mount_namespace_is_not_the_hosts() {
         sleep.display()
     );
     let child = Started(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.0.id());
+    let exe = format!("/proc/{}/exe", child.pid());
     until("exec", || fs::read_link(&exe).is_ok_and(|path| path == sleep));
-    let pid = Pid::new(child.0.id().try_into().unwrap()).unwrap();
-    let facts = scene.all(&Subject::observe(pid, &scene.kernel).unwrap()).await;
+    let facts = scene.observe(child.pid()).await;
     let info = facts.executable().unwrap();
     assert_eq!(info.path, sleep.to_str().unwrap());
     assert!(!info.same_on_host);

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
 mod cgroups;
+mod environ;
 mod facts;
+mod files;
+mod lifetimes;
+mod recording;
 mod scene;
 mod who;

@@ -5,11 +5,14 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    process::{Child, Command},
     sync::Arc,
 };
 
 use witgate_facts::FactSet;
-use witgate_peer::{Connected, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Subject};
+use witgate_peer::{
+    Connected, FactReader, Kernel, PeerError, Pid, ProcessFacts, ReadSettings, Subject,
+};
 use witgate_testkit::child::Actor;
 
 /// A daemon's side of a socket that anybody may connect to.
@@ -60,11 +63,73 @@ impl Scene {
         subject.collect(FactSet::all(), &self.reader).await.unwrap()
     }
 
+    /// All facts of somebody who did not connect.
+    pub(crate) async fn observe(&self, pid: i32) -> Arc<ProcessFacts> {
+        let subject = Subject::observe(Pid::new(pid).unwrap(), &self.kernel).unwrap();
+        self.all(&subject).await
+    }
+
     /// A program that waits, under any name.
     pub(crate) fn program(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.path().join(name);
         fs::copy("/bin/sleep", &path).unwrap();
         path
+    }
+}
+
+/// A directory that a program can live in, with no other root.
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    /// Below `parent`, with a program that waits and the libraries that it takes.
+    pub(crate) fn new(parent: &Path) -> Self {
+        let root = Self(parent.join("root"));
+        let listed = Command::new("ldd").arg("/bin/sleep").output().unwrap().stdout;
+        let listed = String::from_utf8(listed).unwrap();
+        let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
+        for file in libraries.chain(["/bin/sleep"]) {
+            let to = root.path().join(file.trim_start_matches('/'));
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(file, to).unwrap();
+        }
+        root
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A process that has it for its root.
+    pub(crate) fn start(&self) -> Started {
+        let mut command = Command::new("chroot");
+        command.arg(&self.0).args(["/bin/sleep", "1000"]);
+        let child = Started(command.spawn().unwrap());
+        let exe = format!("/proc/{}/exe", child.pid());
+        let program = self.0.join("bin/sleep");
+        until("chroot", || fs::read_link(&exe).is_ok_and(|path| path == program));
+        child
+    }
+}
+
+/// Kills what the test started.
+pub(crate) struct Started(pub(crate) Child);
+
+impl Started {
+    pub(crate) fn pid(&self) -> i32 {
+        self.0.id().try_into().unwrap()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
