@@ -13,6 +13,9 @@ use std::{
 const TARGET: &str = "wasm32-wasip2";
 const BUILTINS: [&str; 2] = ["container", "unix"];
 
+/// Embedded, and no attestor that anybody would configure.
+const EMPTY: &str = "empty";
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,7 +37,7 @@ fn run() -> Result<(), String> {
     let guests = guests_dir(&out);
     build(&root, &guests, fixtures)?;
     let built = guests.join(TARGET).join("release");
-    for name in BUILTINS {
+    for name in BUILTINS.into_iter().chain([EMPTY]) {
         let wasm = built.join(format!("witgate_plugin_{name}.wasm"));
         copy(&wasm, &out.join(format!("{name}.wasm")))?;
     }
@@ -56,7 +59,7 @@ fn watch(root: &Path, fixtures: bool) {
         plugins.join("sdk/Cargo.toml"),
         plugins.join("sdk/src"),
     ];
-    for name in BUILTINS {
+    for name in BUILTINS.into_iter().chain([EMPTY]) {
         let plugin = plugins.join(name);
         inputs.extend(["Cargo.toml", "plugin.toml", "src"].map(|input| plugin.join(input)));
     }
@@ -95,7 +98,7 @@ fn build(root: &Path, guests: &Path, fixtures: bool) -> Result<(), String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo.current_dir(root.join("plugins")).args(["build", "--release", "--locked", "--target"]);
     cargo.arg(TARGET).arg("--target-dir").arg(guests);
-    for name in BUILTINS {
+    for name in BUILTINS.into_iter().chain([EMPTY]) {
         cargo.arg("--package").arg(format!("witgate-plugin-{name}"));
     }
     cargo.arg("--lib");

@@ -1,13 +1,16 @@
 //! What a call of a plugin costs: `unix` as a component, the same in plain Rust, and the floor, a
-//! component that does next to nothing. All over the same recorded process.
+//! component that does next to nothing. All over recorded processes: the same one again and again,
+//! which is answered from the memo, or ever another one, for which the guest is run.
 //!
-//! `cargo bench -p witgate-attestor`
+//! `cargo bench --workspace --bench attest`
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
 
 use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration, time::Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use witgate_attestor::{Catalogue, CompilerCommand, Engine, EngineConfig, Plan, PluginSpec};
+use witgate_attestor::{
+    Catalogue, CompilerCommand, Engine, EngineConfig, Plan, PluginSpec, read_requests,
+};
 use witgate_builtins::{find, fixtures};
 use witgate_facts::{
     CgroupTrust, Credentials, ExecutableInfo, FactName, FactSource, Names, Namespace,
@@ -24,11 +27,14 @@ fn engine() -> Arc<Engine> {
     Engine::new(EngineConfig::new(store, compiler)).unwrap()
 }
 
-fn process() -> Recorded {
+/// More processes than a memo has room for, so that each of them is new again when its turn comes.
+const PROCESSES: u32 = 8192;
+
+fn process(uid: u32) -> Recorded {
     let namespace = |kind: &str| Namespace { kind: kind.to_owned(), inode: 1, host: true };
     let groups: Vec<u32> = (1000..1008).collect();
     Recorded {
-        credentials: Some(Fact::Ok(Credentials { uid: 1000, gid: 1000, groups })),
+        credentials: Some(Fact::Ok(Credentials { uid, gid: 1000, groups })),
         names: Some(Fact::Ok(Names {
             user: Some("alice".to_owned()),
             group: Some("alice".to_owned()),
@@ -103,7 +109,7 @@ struct Bench {
     runtime: tokio::runtime::Runtime,
     catalogue: Catalogue,
     plan: Plan,
-    facts: Arc<dyn FactSource>,
+    processes: Vec<Arc<dyn FactSource>>,
 }
 
 impl Bench {
@@ -115,15 +121,31 @@ impl Bench {
             keys.map(|(key, _)| (plugin.name().clone(), key.clone()))
         });
         let plan = catalogue.plan(&Wanted::Keys(keys.collect()));
-        Self { runtime, catalogue, plan, facts: Arc::new(process()) }
+        let processes = (0..PROCESSES).map(|uid| Arc::new(process(uid)) as _).collect();
+        Self { runtime, catalogue, plan, processes }
     }
 
+    /// Ever another process: the guest is run.
     fn run(&self, times: u64) -> Duration {
+        self.attest(times, self.processes.iter().cycle())
+    }
+
+    /// One process: after the first time the guest is not run.
+    fn remember(&self, times: u64) -> Duration {
+        self.attest(times, self.processes.iter().take(1).cycle())
+    }
+
+    fn attest<'a>(
+        &self,
+        times: u64,
+        mut processes: impl Iterator<Item = &'a Arc<dyn FactSource>>,
+    ) -> Duration {
         self.runtime.block_on(async {
             let started = Instant::now();
             for _ in 0..times {
+                let facts = Arc::clone(processes.next().unwrap());
                 let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-                let said = self.catalogue.attest(&self.plan, Arc::clone(&self.facts), deadline);
+                let said = self.catalogue.attest(&self.plan, facts, deadline);
                 let said = black_box(said.await);
                 assert!(said.iter().all(|attestation| attestation.outcome.answered()), "{said:?}");
             }
@@ -134,20 +156,26 @@ impl Bench {
 
 fn attest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attest");
-    let facts = process();
+    let facts = process(1000);
     group.bench_function("unix in process", |b| b.iter(|| in_process(black_box(&facts))));
 
-    let outcome = PluginSpec::new(
-        PluginName::new("outcome").unwrap(),
-        "fixture",
-        fixtures::find("outcome").unwrap(),
-    );
-    let floor = Bench::new(vec![outcome], |_| true);
+    // It asks nothing, so it would be answered from the memo; a clock keeps it out of there.
+    let reach = PluginSpec {
+        grants: read_requests(fixtures::find("reach").unwrap()).unwrap().requests,
+        settings: serde_json::json!({ "do": "clock" }),
+        ..PluginSpec::new(
+            PluginName::new("reach").unwrap(),
+            "fixture",
+            fixtures::find("reach").unwrap(),
+        )
+    };
+    let floor = Bench::new(vec![reach], |_| true);
     group.bench_function("floor", |b| b.iter_custom(|times| floor.run(times)));
     let uid = Bench::new(vec![builtin("unix")], |key| key == "uid");
     group.bench_function("unix, uid only", |b| b.iter_custom(|times| uid.run(times)));
     let unix = Bench::new(vec![builtin("unix")], |key| key != "sha256");
     group.bench_function("unix", |b| b.iter_custom(|times| unix.run(times)));
+    group.bench_function("unix, from the memo", |b| b.iter_custom(|times| unix.remember(times)));
     let both = Bench::new(vec![builtin("unix"), builtin("container")], |key| key != "sha256");
     group.bench_function("unix and container", |b| b.iter_custom(|times| both.run(times)));
     group.finish();

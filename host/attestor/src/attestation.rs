@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use witgate_facts::FactSet;
 use witgate_identity::{Attested, KeyName, PluginName};
 
+use crate::{Question, Use};
+
 /// What one plugin said about the subject of one request, checked and stamped.
 #[derive(Debug, Clone)]
 pub struct Attestation {
@@ -27,6 +29,13 @@ pub struct Attestation {
     pub memory_bytes: u64,
     /// Calls of host functions, retries included.
     pub host_calls: u32,
+    /// What the guest asked, in order, as far as the answers follow from the subject; of the last
+    /// attempt. Empty if the call was answered from the memo.
+    pub asked: Vec<Question>,
+    /// What it took from the cache and from endpoints.
+    pub uses: Vec<Use>,
+    /// The guest did not have to be run: it had been asked the same, with the same answers, before.
+    pub from_memo: bool,
 }
 
 /// A key about which nothing can be said, and why.

@@ -10,12 +10,14 @@ use witgate_facts::{FactSet, FactSource};
 
 use crate::{
     Attestation, Limit, Outcome, Plugin,
-    bindings::exports::witgate::attestor::attestor::{Failure, Report},
+    bindings::exports::witgate::attestor::attestor::Failure,
+    breaker::Share,
     limits,
     lines::printable,
+    memo::Ending,
     plan::PlannedCall,
     report::{Check, Checked},
-    sandbox::{CallClock, FactLog, Phase, Sandbox, Stop, Subject},
+    sandbox::{CallClock, FactLog, Mode, Phase, Sandbox, Stop, Subject},
 };
 
 /// Asks one plugin about one subject: again if it says so, at rest not at all.
@@ -26,7 +28,39 @@ pub(crate) async fn attest(
 ) -> Attestation {
     let plugin = &call.plugin;
     let started = Instant::now();
-    let mut attestation = Attestation {
+    let mut attestation = empty(plugin);
+    let share = || Share::of(&**facts);
+    attestation.outcome = match plugin.0.breaker.admit(started, share) {
+        Err(rest) => Outcome::Unavailable { reason: rest.to_string() },
+        Ok(()) => {
+            let endpoints = Arc::clone(&plugin.0.endpoints);
+            let (facts, wants) = (Arc::clone(facts), Arc::clone(&call.wants));
+            let subject = Subject { facts, wants, endpoints, settings: None, mode: Mode::Decide };
+            let outcome = attempts(plugin, &subject, deadline, &mut attestation).await;
+            plugin.0.breaker.record(&outcome, Instant::now(), share);
+            outcome
+        }
+    };
+    attestation.elapsed = started.elapsed();
+    plugin.0.counters.record(&attestation);
+    if attestation.outcome.is_fault() {
+        plugin.0.common.lines.fault(&attestation.outcome);
+    }
+    attestation
+}
+
+/// Asks a plugin outside of any decision: by running it, at rest or not, and without a trace in its
+/// counters.
+pub(crate) async fn alone(plugin: &Plugin, subject: &Subject, deadline: Instant) -> Attestation {
+    let started = Instant::now();
+    let mut attestation = empty(plugin);
+    attestation.outcome = attempts(plugin, subject, deadline, &mut attestation).await;
+    attestation.elapsed = started.elapsed();
+    attestation
+}
+
+fn empty(plugin: &Plugin) -> Attestation {
+    Attestation {
         plugin: plugin.name().clone(),
         required: plugin.required(),
         outcome: Outcome::Gone,
@@ -36,41 +70,21 @@ pub(crate) async fn attest(
         elapsed: Duration::ZERO,
         memory_bytes: 0,
         host_calls: 0,
-    };
-    attestation.outcome = match plugin.0.breaker.admit(started) {
-        Err(rest) => resting(rest),
-        Ok(()) => {
-            let outcome = attempts(call, facts, deadline, &mut attestation).await;
-            plugin.0.breaker.record(&outcome, Instant::now());
-            outcome
-        }
-    };
-    attestation.elapsed = started.elapsed();
-    plugin.0.counters.record(&attestation);
-    if attestation.outcome.is_fault() {
-        plugin.0.said.lines.fault(&attestation.outcome);
+        asked: Vec::new(),
+        uses: Vec::new(),
+        from_memo: false,
     }
-    attestation
-}
-
-fn resting(rest: Duration) -> Outcome {
-    let reason = format!(
-        "it ran out of time or memory {} times in a row and rests for another {} ms",
-        limits::BREAKER_FAULTS,
-        rest.as_millis()
-    );
-    Outcome::Unavailable { reason }
 }
 
 /// Calls until there is an answer other than `retry`, at most [`limits::MAX_RETRIES`] times more.
 async fn attempts(
-    call: &PlannedCall,
-    facts: &Arc<dyn FactSource>,
+    plugin: &Plugin,
+    subject: &Subject,
     deadline: Instant,
     attestation: &mut Attestation,
 ) -> Outcome {
     for attempt in 0..=limits::MAX_RETRIES {
-        let pause = match once(call, facts, deadline, attestation).await {
+        let pause = match once(plugin, subject, deadline, attestation).await {
             Answer::Final(outcome) => return outcome,
             Answer::Retry(pause) => pause.min(limits::MAX_RETRY_PAUSE),
         };
@@ -78,7 +92,7 @@ async fn attempts(
         if attempt == limits::MAX_RETRIES || again >= deadline {
             break;
         }
-        call.plugin.0.counters.count_retry();
+        plugin.0.counters.count_retry();
         tokio::time::sleep_until(again.into()).await;
     }
     Outcome::Unavailable {
@@ -91,14 +105,26 @@ enum Answer {
     Retry(Duration),
 }
 
-/// One call in one fresh instance, which is gone when this returns.
+/// One call: answered from the memo, or in one fresh instance, which is gone when this returns.
 async fn once(
-    call: &PlannedCall,
-    facts: &Arc<dyn FactSource>,
+    plugin: &Plugin,
+    subject: &Subject,
     deadline: Instant,
     attestation: &mut Attestation,
 ) -> Answer {
-    let engine = &call.plugin.0.engine;
+    let Subject { facts, wants, mode, .. } = subject;
+    if *mode == Mode::Decide {
+        let recall = plugin.0.memo.recall(&**facts, wants);
+        let Ok(recalled) = tokio::time::timeout_at(deadline.into(), recall).await else {
+            return Answer::Final(Outcome::OutOfTime { limit: Limit::RequestDeadline });
+        };
+        if let Some((ending, log)) = recalled {
+            attestation.from_memo = true;
+            attestation.note(&log);
+            return judge(plugin, subject, &log, &ending, attestation);
+        }
+    }
+    let engine = &plugin.0.engine;
     let room = tokio::time::timeout_at(deadline.into(), engine.admit()).await;
     let Ok(Some(_room)) = room else {
         let reason = "no room for one more instance before the deadline".to_owned();
@@ -106,38 +132,46 @@ async fn once(
     };
     let _ticking = engine.ticking();
     let clock = Arc::new(CallClock::start(limits::CALL_TIME, deadline));
-    let subject = Subject { facts: Arc::clone(facts), wants: Arc::clone(&call.wants) };
-    let said = &call.plugin.0.said;
-    let mut store = Sandbox::store(engine, said, Some(subject), Arc::clone(&clock));
-    let called = guard(&clock, run(&mut store, &call.plugin)).await;
-    let sandbox = store.data();
-    attestation.facts_read = sandbox.log.read;
-    attestation.host_calls = attestation.host_calls.saturating_add(sandbox.log.host_calls);
+    let common = &plugin.0.common;
+    let mut store = Sandbox::store(engine, common, Some(subject.clone()), Arc::clone(&clock));
+    let called = guard(&clock, run(&mut store, plugin)).await;
+    let sandbox = store.data_mut();
     let memory = u64::try_from(sandbox.meter.most_bytes()).unwrap_or(u64::MAX);
     attestation.memory_bytes = attestation.memory_bytes.max(memory);
-    if sandbox.log.gone {
+    let log = std::mem::take(&mut sandbox.log);
+    attestation.note(&log);
+    attestation.asked.clone_from(&log.asked);
+    attestation.uses.clone_from(&log.uses);
+    if log.gone {
         return Answer::Final(Outcome::Gone);
     }
-    let said = match called {
+    let ending = match called {
         Err(limit) => return Answer::Final(Outcome::OutOfTime { limit }),
         Ok(Err(error)) => {
             return Answer::Final(Stopped::by(&error, sandbox.meter.refused()).outcome());
         }
-        Ok(Ok(said)) => said,
+        Ok(Ok(ending)) => ending,
     };
-    judge(call, facts, &sandbox.log, said, attestation)
+    drop(store);
+    if *mode == Mode::Decide {
+        plugin.0.memo.learn(&log, &ending, &**facts, wants).await;
+    }
+    judge(plugin, subject, &log, &ending, attestation)
 }
 
-async fn run(
-    store: &mut Store<Sandbox>,
-    plugin: &Plugin,
-) -> wasmtime::Result<Result<Report, Failure>> {
+impl Attestation {
+    fn note(&mut self, log: &FactLog) {
+        self.facts_read = log.read;
+        self.host_calls = self.host_calls.saturating_add(log.host_calls);
+    }
+}
+
+async fn run(store: &mut Store<Sandbox>, plugin: &Plugin) -> wasmtime::Result<Ending> {
     let instance = plugin.0.pre.instantiate_async(&mut *store).await?;
     store.data_mut().enter(Phase::Attesting);
-    let attest =
-        instance.get_typed_func::<(), (Result<Report, Failure>,)>(&mut *store, &plugin.0.attest)?;
-    let (said,) = attest.call_async(&mut *store, ()).await?;
-    Ok(said)
+    let attest = instance.get_typed_func::<(), (Ending,)>(&mut *store, &plugin.0.attest)?;
+    let (ending,) = attest.call_async(&mut *store, ()).await?;
+    Ok(ending)
 }
 
 /// Lets a call run until its clock says that it is over. The epochs stop a guest that computes;
@@ -160,17 +194,21 @@ pub(crate) async fn guard<F: Future>(clock: &CallClock, call: F) -> Result<F::Ou
 
 /// What an answer is worth.
 fn judge(
-    call: &PlannedCall,
-    facts: &Arc<dyn FactSource>,
+    plugin: &Plugin,
+    subject: &Subject,
     log: &FactLog,
-    said: Result<Report, Failure>,
+    ending: &Ending,
     attestation: &mut Attestation,
 ) -> Answer {
-    let (plugin, manifest) = (call.plugin.name(), call.plugin.manifest());
-    let check = Check { plugin, manifest, wants: &call.wants, log, facts: &**facts };
-    let shown = |reason: String| printable(&reason, limits::REASON_BYTES);
-    Answer::Final(match said {
-        Ok(report) => match check.report(&report) {
+    if log.gone {
+        return Answer::Final(Outcome::Gone);
+    }
+    let (name, manifest) = (plugin.name(), plugin.manifest());
+    let check =
+        Check { plugin: name, manifest, wants: &subject.wants, log, facts: &*subject.facts };
+    let shown = |reason: &str| printable(reason, limits::REASON_BYTES);
+    Answer::Final(match ending {
+        Ok(report) => match check.report(report) {
             Ok(Checked { selectors, unknown }) => {
                 (attestation.selectors, attestation.unknown) = (selectors, unknown);
                 Outcome::Reported
@@ -181,7 +219,7 @@ fn judge(
             attestation.unknown = check.not_applicable();
             Outcome::NotApplicable
         }
-        Err(Failure::Retry(ms)) => return Answer::Retry(Duration::from_millis(ms.into())),
+        Err(Failure::Retry(ms)) => return Answer::Retry(Duration::from_millis((*ms).into())),
         Err(Failure::Unavailable(reason)) => Outcome::Unavailable { reason: shown(reason) },
         Err(Failure::Failed(reason)) => Outcome::Failed { reason: shown(reason) },
     })

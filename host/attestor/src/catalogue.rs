@@ -8,7 +8,7 @@ use witgate_identity::{PluginName, Wanted};
 use crate::{
     Attestation, Engine, LoadError, Plan, Plugin, PluginSpec, call,
     error::LoadErrorKind,
-    load::{duplicates, load},
+    load::{digest, duplicates, load},
 };
 
 /// One generation of loaded plugins. It never changes; a reload makes another beside it.
@@ -26,6 +26,19 @@ impl Catalogue {
         engine: &Arc<Engine>,
         specs: Vec<PluginSpec>,
     ) -> Result<Self, Vec<LoadError>> {
+        Self { plugins: Vec::new() }.reload(engine, specs).await
+    }
+
+    /// The next generation. A plugin that would come out as it is here is taken over, with its
+    /// counters, its cache and its rest; all others are loaded beside it.
+    ///
+    /// # Errors
+    /// As [`Catalogue::load`]; this generation is not touched.
+    pub async fn reload(
+        &self,
+        engine: &Arc<Engine>,
+        specs: Vec<PluginSpec>,
+    ) -> Result<Self, Vec<LoadError>> {
         let mut errors: Vec<_> = duplicates(&specs)
             .map(|(name, origin)| LoadError {
                 plugin: name.clone(),
@@ -36,6 +49,11 @@ impl Catalogue {
         let mut plugins = Vec::with_capacity(specs.len());
         for spec in specs {
             let (plugin, origin) = (spec.name.clone(), spec.origin.clone());
+            let digest = digest(&spec.bytes);
+            if let Some(same) = self.plugins.iter().find(|plugin| plugin.is(&spec, &digest)) {
+                plugins.push(same.clone());
+                continue;
+            }
             match load(engine, spec).await {
                 Ok(plugin) => plugins.push(plugin),
                 Err(kind) => errors.push(LoadError { plugin, origin, kind }),

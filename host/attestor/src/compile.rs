@@ -115,7 +115,7 @@ pub fn compile_child(mut input: impl Read, mut output: impl Write) -> io::Result
 
 #[cfg(unix)]
 fn limit_this_process() -> io::Result<()> {
-    use nix::sys::resource::{Resource, setrlimit};
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let limits = [
         (Resource::RLIMIT_AS, limits::COMPILE_ADDRESS_SPACE),
         (Resource::RLIMIT_CPU, limits::COMPILE_CPU_SECONDS),
@@ -127,7 +127,9 @@ fn limit_this_process() -> io::Result<()> {
         (Resource::RLIMIT_NPROC, 0),
     ];
     for (resource, limit) in limits {
-        setrlimit(resource, limit, limit)?;
+        // Whoever starts us may have been stricter.
+        let (_, hard) = getrlimit(resource)?;
+        setrlimit(resource, limit.min(hard), limit.min(hard))?;
     }
     #[cfg(target_os = "linux")]
     {

@@ -4,6 +4,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread,
+    time::Instant,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -32,6 +33,9 @@ pub struct EngineConfig {
     /// Threads of the runtime that requests are served on. One less than these, but at least one,
     /// may run guests that are past their first tick.
     pub workers: usize,
+    /// Whether guests may use interfaces of `wit/preview/`, which are not published yet and can
+    /// change. For authors of interfaces; a daemon has none of them.
+    pub preview: bool,
 }
 
 impl EngineConfig {
@@ -41,7 +45,13 @@ impl EngineConfig {
     pub fn new(store: impl Into<PathBuf>, compiler: CompilerCommand) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let workers = processors.max(2);
-        Self { store: store.into(), compiler, concurrency: 16 * processors, workers }
+        Self {
+            store: store.into(),
+            compiler,
+            concurrency: 16 * processors,
+            workers,
+            preview: false,
+        }
     }
 }
 
@@ -49,6 +59,7 @@ impl EngineConfig {
 pub struct Engine {
     wasm: wasmtime::Engine,
     pooling: bool,
+    preview: bool,
     store: Store,
     compiler: CompilerCommand,
     ticker: Ticker,
@@ -80,6 +91,7 @@ impl Engine {
         Ok(Arc::new(Self {
             wasm,
             pooling,
+            preview: config.preview,
             store,
             compiler: config.compiler,
             ticker,
@@ -93,6 +105,11 @@ impl Engine {
     #[must_use]
     pub const fn is_pooling(&self) -> bool {
         self.pooling
+    }
+
+    /// The interfaces that are linked besides the published ones.
+    pub(crate) const fn previews(&self) -> &'static [&'static str] {
+        if self.preview { &["log@0.2.0"] } else { &[] }
     }
 
     pub(crate) const fn wasm(&self) -> &wasmtime::Engine {
@@ -134,7 +151,7 @@ impl Engine {
             }
         }
         tracing::info!(plugin.digest = digest, bytes = bytes.len(), "Compiling a component");
-        let code = self.compiler.compile(bytes).await?;
+        let code = patiently(digest, self.compiler.compile(bytes)).await?;
         let component = self.map(&code)?;
         self.store.put(digest, &code)?;
         Ok((component, code.len()))
@@ -151,6 +168,23 @@ impl Engine {
         // that it was put in by us and is unharmed. Version and settings are in it and are checked.
         let component = unsafe { Component::deserialize(&self.wasm, code) };
         component.map_err(|error| CompileError::Unusable { cause: format!("{error:#}") })
+    }
+}
+
+/// Says from time to time that a compilation goes on: a Python component takes seconds, and whoever
+/// waits for it should know what for.
+async fn patiently<T>(digest: &str, compiling: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let mut compiling = std::pin::pin!(compiling);
+    loop {
+        match tokio::time::timeout(limits::COMPILE_TELLS, &mut compiling).await {
+            Ok(done) => return done,
+            Err(_) => tracing::info!(
+                plugin.digest = digest,
+                elapsed_s = started.elapsed().as_secs(),
+                "Still compiling a component"
+            ),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{path::PathBuf, time::Duration};
 
-use witgate_facts::Interface;
+use witgate_facts::{Capabilities, Capability};
 use witgate_identity::{Fault, PluginName};
 
 use crate::{limits, requests::RequestsError};
@@ -187,14 +187,41 @@ pub enum LoadErrorKind {
     },
     /// It asks for interfaces that the operator does not grant.
     #[error(
-        "it asks for what it is not granted. If you trust it with that, write:\n\n\
-         [plugins.{plugin}]\ngrants = [{}]\n", quoted(.needed)
+        "it asks for {}, which it is not granted. If you trust it with that, write:\n\n\
+         [plugins.{plugin}]\ngrants = [{}]\n", quoted(.missing.iter()), quoted(.needed.iter())
     )]
     NotGranted {
         /// The name to write.
         plugin: PluginName,
-        /// All interfaces that it asks for and that need a grant.
-        needed: Vec<Interface>,
+        /// What it asks for and is not granted.
+        missing: Vec<Capability>,
+        /// What is granted already, and all that it asks for and that needs a grant.
+        needed: Capabilities,
+    },
+    /// It was built against interfaces that this daemon does not have.
+    #[error(
+        "it imports `{import}`, and this daemon has {known}. It was built for another version of \
+         witgate: build it again with this one (witgate plugin build), or use a daemon that has it"
+    )]
+    OtherVersion {
+        /// What it imports.
+        import: String,
+        /// What there is.
+        known: String,
+    },
+    /// One of its own fixtures does not come out as it says.
+    #[error("its own fixture `{fixture}` fails: {}", differences.join("; "))]
+    Fixture {
+        /// Which.
+        fixture: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// Its fixtures cannot be read.
+    #[error("its fixtures cannot be read: {cause}")]
+    Fixtures {
+        /// The parser's words.
+        cause: String,
     },
     /// `plugin.toml` is missing or cannot be read.
     #[error(transparent)]
@@ -227,6 +254,6 @@ pub enum LoadErrorKind {
     Unstable,
 }
 
-fn quoted(interfaces: &[Interface]) -> String {
-    interfaces.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ")
+fn quoted<'a>(capabilities: impl Iterator<Item = &'a Capability>) -> String {
+    capabilities.map(|capability| format!("\"{capability}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -4,13 +4,18 @@
 //! [`crate::sandbox`]. Whether an interface is there at all is decided in [`crate::linker`].
 
 mod ancestry;
+mod cache;
 mod cgroups;
 mod cmdline;
 mod config;
+mod environ;
 mod executable;
+mod files;
+mod http;
 mod log;
 mod namespaces;
 mod process;
+mod systemd;
 
 use crate::{bindings::witgate::attestor::types, sandbox::Sandbox};
 

@@ -13,7 +13,8 @@
 //! Invariants:
 //!
 //! - A call has one subject, bound to its store. No host function takes or gives a process id.
-//! - Every call gets a fresh store and instance; nothing survives it in the guest.
+//! - Every call that runs gets a fresh store and instance; nothing survives it in the guest. A call
+//!   whose outcome follows from an earlier one is answered without running it ([`memo`]).
 //! - Everything a guest can make us spend has a named limit in [`limits`].
 //! - Whatever a plugin does costs its own selectors and nothing else.
 //! - A selector is stamped with the configured name of the plugin, and with the lowest level among
@@ -24,6 +25,7 @@
 mod attestation;
 mod bindings;
 mod breaker;
+mod cache;
 mod call;
 mod catalogue;
 mod compile;
@@ -31,14 +33,18 @@ mod counters;
 mod engine;
 mod error;
 mod host_functions;
+mod inspect;
 pub mod limits;
 mod lines;
 mod linker;
 mod load;
 mod manifest;
+mod memo;
 mod memory;
 mod plan;
 mod plugin;
+mod question;
+mod rehearse;
 mod report;
 mod requests;
 mod sandbox;
@@ -54,9 +60,13 @@ pub use self::{
     counters::Counters,
     engine::{Engine, EngineConfig},
     error::{CompileError, EngineError, LoadError, LoadErrorKind, StoreError},
+    inspect::{Import, ImportKind, Inspection, Producer, inspect},
     lines::{Line, LineLevel},
     manifest::{KeySpec, Manifest},
     plan::Plan,
     plugin::{Plugin, PluginSpec},
-    requests::{PluginToml, RequestsError, read_requests},
+    question::Question,
+    rehearse::{Expected, Fixture},
+    requests::{RequestsError, read_requests},
+    sandbox::Use,
 };

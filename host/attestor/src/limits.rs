@@ -24,6 +24,9 @@ pub const CALL_TIME: Duration = Duration::from_millis(50);
 /// The same for `describe`, `validate` and instantiation at load, where nobody waits for an answer.
 pub const LOAD_CALL_TIME: Duration = Duration::from_secs(2);
 
+/// Wall time of one fixture. Its answers are at hand, so nothing is waited for but a processor.
+pub const REHEARSAL_TIME: Duration = Duration::from_secs(5);
+
 /// How many times its own time a call may take by the wall clock, waiting for facts not counted.
 /// Own time does not pass for a guest that sleeps; and on an overloaded machine a guest must not
 /// fail because others are running.
@@ -108,13 +111,46 @@ pub const LINES_PER_SECOND: u32 = 4;
 /// Last lines of a plugin that are kept for its status.
 pub const LINES_KEPT: usize = 32;
 
+// --- what outlives a call ----------------------------------------------------------------------
+
+/// Bytes that one plugin keeps in its cache, keys and values together. A node has some hundred
+/// containers, of each of which an attestor keeps a few KiB.
+pub const CACHE_BYTES: usize = 4 << 20;
+
+/// Bytes of a key,
+pub const CACHE_KEY_BYTES: usize = 256;
+
+/// and of a value.
+pub const CACHE_VALUE_BYTES: usize = 64 << 10;
+
+/// Longest time that something is kept.
+pub const CACHE_TTL: Duration = Duration::from_secs(3600);
+
+/// Bytes of the memo of one plugin. A full memo is forgotten as a whole.
+pub const MEMO_BYTES: usize = 1 << 20;
+
+/// Bytes of one answer that a memo compares; a call with a longer one is not memoised.
+pub const MEMO_ANSWER_BYTES: usize = 16 << 10;
+
+/// Questions of one call that are noted. A plugin that asks more is not memoised.
+pub const TRACE_QUESTIONS: usize = 128;
+
+/// Uses of cache and endpoints in one call that are shown to the operator.
+pub const USES: usize = 32;
+
+/// Bytes of a response to a plugin.
+pub const RESPONSE_BYTES: usize = 1 << 20;
+
 // --- components -------------------------------------------------------------------------------
 
 /// Bytes of a component. The largest of the supported toolchains makes 18 MiB.
 pub const COMPONENT_BYTES: usize = 64 << 20;
 
-/// Bytes of `plugin.toml` in a component.
-pub const REQUESTS_BYTES: usize = 16 << 10;
+/// Bytes of the fixtures that a component brings along,
+pub const FIXTURES_BYTES: usize = 256 << 10;
+
+/// and how many of them. They run at every load, so they are a self-test and not a test suite.
+pub const FIXTURES: usize = 64;
 
 /// Bytes of a compiled component; three times the component is usual.
 pub const COMPILED_BYTES: usize = 256 << 20;
@@ -122,11 +158,18 @@ pub const COMPILED_BYTES: usize = 256 << 20;
 /// Wall time of one compilation. Python takes 6 s on two cores, and the child has one thread.
 pub const COMPILE_TIME: Duration = Duration::from_secs(120);
 
+/// How often it is said that a compilation still goes on.
+pub const COMPILE_TELLS: Duration = Duration::from_secs(2);
+
 /// Processor time of one compilation.
 pub const COMPILE_CPU_SECONDS: u64 = 60;
 
 /// Address space of the compile child. Python's component takes 420 MiB.
 pub const COMPILE_ADDRESS_SPACE: u64 = 4 << 30;
+
+/// Bytes of compiled components that are kept. An author's loop compiles a component for every save;
+/// the oldest go first, and are compiled again if they are wanted.
+pub const STORE_BYTES: u64 = 2 << 30;
 
 /// Bytes of what the compile child has to say about a failure.
 pub const COMPILE_STDERR_BYTES: usize = 8 << 10;
@@ -135,6 +178,13 @@ pub const COMPILE_STDERR_BYTES: usize = 8 << 10;
 
 /// Calls in a row that ran out of time or memory before a plugin rests.
 pub const BREAKER_FAULTS: u32 = 8;
+
+/// Calls in a row that trapped or said what cannot be, before a plugin rests for whom they were about.
+/// They cost microseconds, so it may take a few more.
+pub const BREAKER_CHEAP_FAULTS: u32 = 32;
+
+/// For how many uids and control groups faults are counted at a time.
+pub const BREAKER_SHARES: usize = 1024;
 
 /// First rest; doubles with every further fault.
 pub const BREAKER_FIRST_REST: Duration = Duration::from_millis(250);

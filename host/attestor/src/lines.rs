@@ -1,12 +1,12 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, limits};
+use crate::{Outcome, Plugin, limits};
 
 /// How much a line matters, in the guest's opinion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,8 +23,14 @@ pub enum LineLevel {
 }
 
 /// A line that a guest wrote: escaped and cut, safe to show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// Its place among all lines of the plugin. Numbers grow by one with each line, also with one
+    /// that is dropped, and begin with the microsecond at which the plugin was loaded: so they grow
+    /// through reloads and restarts, too.
+    pub number: u64,
+    /// When it was written.
+    pub time: SystemTime,
     /// How much it matters.
     pub level: LineLevel,
     /// The text.
@@ -40,10 +46,14 @@ pub(crate) struct Lines {
     faults: Mutex<Bucket>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     kept: VecDeque<Line>,
     bucket: Bucket,
+    /// Before the first line.
+    start: u64,
+    /// The number of the last line, dropped or not.
+    last: u64,
 }
 
 /// A burst of [`limits::LINES_BURST`], then [`limits::LINES_PER_SECOND`].
@@ -56,18 +66,23 @@ struct Bucket {
 
 impl Lines {
     pub(crate) fn new(plugin: &str) -> Self {
-        let (state, faults) = Default::default();
-        Self { plugin: plugin.to_owned(), state, faults }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = u64::try_from(now.as_micros()).unwrap_or_default();
+        let (kept, bucket) = (VecDeque::new(), Bucket::default());
+        let state = Mutex::new(State { kept, bucket, start, last: start });
+        Self { plugin: plugin.to_owned(), state, faults: Mutex::default() }
     }
 
     /// Takes a line of the guest, unless it has written too many. A line that is dropped costs no
     /// formatting.
     pub(crate) fn write(&self, level: LineLevel, text: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last += 1;
         if !state.bucket.take(Instant::now()) {
             return;
         }
-        let line = Line { level, text: printable(text, limits::LINE_BYTES) };
+        let (number, time) = (state.last, SystemTime::now());
+        let line = Line { number, time, level, text: printable(text, limits::LINE_BYTES) };
         emit(&self.plugin, &line, state.bucket.suppressed);
         if state.kept.len() == limits::LINES_KEPT {
             state.kept.pop_front();
@@ -93,6 +108,28 @@ impl Lines {
     pub(crate) fn kept(&self) -> (Vec<Line>, u64) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.kept.iter().cloned().collect(), state.bucket.suppressed)
+    }
+
+    /// The lines that are kept of those after a number, the number of the last line, and how many
+    /// in between are not kept.
+    fn after(&self, number: u64) -> (Vec<Line>, u64, u64) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A number of ours that is yet to come was given by a clock that was put back since.
+        let after = if number > state.last { state.start } else { number.max(state.start) };
+        let lines: Vec<_> = state.kept.iter().filter(|line| line.number > after).cloned().collect();
+        let written = state.last - after;
+        let kept = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        (lines, state.last, written.saturating_sub(kept))
+    }
+}
+
+impl Plugin {
+    /// Of the lines that it wrote after the one with this number, those that are kept, oldest
+    /// first; the number of the last line, to go on from; and how many in between were dropped,
+    /// because there were too many at once or they are too old.
+    #[must_use]
+    pub fn lines_after(&self, number: u64) -> (Vec<Line>, u64, u64) {
+        self.0.common.lines.after(number)
     }
 }
 
@@ -177,6 +214,46 @@ mod tests {
         let (kept, suppressed) = lines.kept();
         assert_eq!(kept.len(), limits::LINES_KEPT);
         assert!(suppressed >= 99, "{suppressed}");
+    }
+
+    #[test]
+    fn whoever_follows_misses_nothing_that_is_kept_and_knows_what_is_not() {
+        let lines = Lines::new("x");
+        let write = |texts: std::ops::Range<u32>| {
+            texts.for_each(|n| lines.write(LineLevel::Info, &n.to_string()));
+        };
+        let texts = |lines: &[Line]| -> Vec<String> {
+            lines.iter().map(|line| line.text.clone()).collect()
+        };
+        write(0..3);
+        let (first, next, dropped) = lines.after(0);
+        assert_eq!((texts(&first).join(","), dropped), ("0,1,2".to_owned(), 0));
+        assert_eq!(lines.after(next), (vec![], next, 0));
+        write(3..5);
+        let (then, next, _) = lines.after(next);
+        assert_eq!(texts(&then), ["3", "4"]);
+        assert!(then.windows(2).all(|two| two[0].number + 1 == two[1].number));
+
+        write(5..500);
+        let (last, end, dropped) = lines.after(next);
+        assert_eq!(end, next + 495);
+        assert_eq!(u64::try_from(last.len()).unwrap() + dropped, 495);
+        assert!(last.len() <= limits::LINES_KEPT && dropped > 0);
+    }
+
+    #[test]
+    fn whoever_followed_it_before_a_reload_goes_on_from_the_beginning() {
+        let before = Lines::new("x");
+        before.write(LineLevel::Info, "old");
+        let (_, next, _) = before.after(0);
+        while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() <= next.into() {}
+        let after = Lines::new("x");
+        after.write(LineLevel::Info, "new");
+        let (lines, end, dropped) = after.after(next);
+        assert_eq!((lines.len(), dropped), (1, 0));
+        assert_eq!(lines[0].text, "new");
+        // Also if the clock was put back between the two.
+        assert_eq!(after.after(end + 1_000_000).0, lines);
     }
 
     #[test]

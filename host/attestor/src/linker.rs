@@ -1,13 +1,11 @@
-use std::collections::BTreeSet;
-
 use wasmtime::component::{
     Component, HasSelf, InstancePre, Linker, ResourceType, Val, types::ComponentItem,
 };
-use witgate_facts::Interface;
+use witgate_facts::{Capabilities, Interface};
 
 use crate::{
     Engine,
-    bindings::witgate::attestor as wit,
+    bindings::{preview::witgate::attestor as next, witgate::attestor as wit},
     error::LoadErrorKind,
     sandbox::{Sandbox, Stop},
     wasi,
@@ -15,6 +13,10 @@ use crate::{
 
 /// A resource of an interface that traps. No value of it ever exists.
 struct Never;
+
+fn never() -> ResourceType {
+    ResourceType::host::<Never>()
+}
 
 /// Connects a component with exactly what it may call, once, so that instantiation does not.
 ///
@@ -29,15 +31,18 @@ struct Never;
 pub(crate) fn link(
     engine: &Engine,
     component: &Component,
-    asked: &BTreeSet<Interface>,
+    asked: &Capabilities,
 ) -> Result<InstancePre<Sandbox>, LoadErrorKind> {
     let refuse = |error: wasmtime::Error| LoadErrorKind::Link { cause: format!("{error:#}") };
     let mut linker = Linker::new(engine.wasm());
     wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s| s).map_err(refuse)?;
     for interface in Interface::ALL {
-        if interface.always_granted() || asked.contains(&interface) {
+        if interface.always_granted() || asked.reach(interface) {
             add(&mut linker, interface).map_err(refuse)?;
         }
+    }
+    if !engine.previews().is_empty() {
+        next::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |s| s).map_err(refuse)?;
     }
     wasi::add_to_linker(&mut linker).map_err(refuse)?;
     trap_the_rest(&mut linker, component, asked).map_err(refuse)?;
@@ -47,20 +52,25 @@ pub(crate) fn link(
 fn add(linker: &mut Linker<Sandbox>, interface: Interface) -> wasmtime::Result<()> {
     match interface {
         Interface::Ancestry => wit::ancestry::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Cache => wit::cache::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Cgroups => wit::cgroups::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Cmdline => wit::cmdline::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Config => wit::config::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Environ => wit::environ::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Executable => wit::executable::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Files => wit::files::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Http => wit::http::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Log => wit::log::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Namespaces => wit::namespaces::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
         Interface::Process => wit::process::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
+        Interface::Systemd => wit::systemd::add_to_linker::<_, HasSelf<_>>(linker, |s| s),
     }
 }
 
 fn trap_the_rest(
     linker: &mut Linker<Sandbox>,
     component: &Component,
-    asked: &BTreeSet<Interface>,
+    asked: &Capabilities,
 ) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, import) in component.component_type().imports(&engine) {
@@ -83,7 +93,7 @@ fn trap_the_rest(
                     stub.func_new(item, move |_, _, _, _| Err(stop(&interface, &function)))?;
                 }
                 ComponentItem::Resource(_) => {
-                    stub.resource(item, ResourceType::host::<Never>(), |_, _| Ok(()))?;
+                    stub.resource(item, wasi::shared(item).unwrap_or_else(never), |_, _| Ok(()))?;
                 }
                 _ => {}
             }
@@ -93,12 +103,10 @@ fn trap_the_rest(
 }
 
 /// Whether the linker has this interface already.
-fn provided(interface: &str, asked: &BTreeSet<Interface>) -> bool {
+fn provided(interface: &str, asked: &Capabilities) -> bool {
     match interface.strip_prefix("witgate:attestor/") {
         Some("types") => true,
-        Some(ours) => {
-            ours.parse().is_ok_and(|i: Interface| i.always_granted() || asked.contains(&i))
-        }
+        Some(ours) => ours.parse().is_ok_and(|i: Interface| i.always_granted() || asked.reach(i)),
         None => wasi::provides(interface),
     }
 }

@@ -6,21 +6,24 @@ use wasmtime::{
     Store,
     component::{ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower},
 };
-use witgate_facts::Interface;
+use witgate_facts::{Capabilities, Interface, PluginToml};
 use witgate_identity::PluginName;
 
 use crate::{
-    Engine, Manifest, Plugin, PluginSpec, PluginToml,
+    Engine, Manifest, Plugin, PluginSpec,
     bindings::exports::witgate::attestor::attestor as wit,
     breaker::Breaker,
     call::{self, Stopped},
     counters::Counters,
     error::LoadErrorKind,
+    inspect::check_versions,
     limits,
     lines::printable,
     linker::link,
-    plugin::{Loaded, Said},
-    requests::read_requests,
+    memo::Memo,
+    plugin::{Common, Loaded},
+    rehearse,
+    requests::{read_fixtures, read_requests},
     sandbox::{CallClock, Phase, Sandbox},
 };
 
@@ -29,14 +32,15 @@ const EXPORT: &str = "witgate:attestor/attestor@0.1.0";
 /// From the operator's words to a plugin that can be called: what it is and asks for, machine code,
 /// what it may call, what it says about itself, whether it takes its settings.
 pub(crate) async fn load(engine: &Arc<Engine>, spec: PluginSpec) -> Result<Plugin, LoadErrorKind> {
-    let toml = inspect(&spec)?;
-    let digest = hex(&Sha256::digest(&spec.bytes));
+    let toml = inspect(&spec, engine.previews())?;
+    let fixtures = rehearse::parse(read_fixtures(&spec.bytes)?)?;
+    let digest = digest(&spec.bytes);
     tracing::debug!(plugin.name = %spec.name, plugin.digest = digest, "Loading a plugin");
     let (component, compiled_bytes) = engine.component(&spec.bytes, &digest).await?;
     let pre = link(engine, &component, &toml.requests)?;
     let settings = spec.settings.to_string();
-    let said = Arc::new(Said::new(spec.name.as_str(), settings));
-    let guest = Guest { engine, said: &said, pre: &pre };
+    let common = Arc::new(Common::new(spec.name.as_str(), settings, toml.requests.clone()));
+    let guest = Guest { engine, common: &common, pre: &pre };
     let manifest = guest.describe(&toml, &spec).await?;
     guest.validate().await?;
     tracing::info!(
@@ -44,9 +48,10 @@ pub(crate) async fn load(engine: &Arc<Engine>, spec: PluginSpec) -> Result<Plugi
         keys = manifest.keys().count(), cap = %spec.cap(), "Loaded a plugin"
     );
     let attest = export(&pre, "attest")?;
-    Ok(Plugin(Arc::new(Loaded {
+    let plugin = Plugin(Arc::new(Loaded {
         engine: Arc::clone(engine),
-        said,
+        common,
+        memo: Memo::default(),
         pre,
         attest,
         counters: Counters::default(),
@@ -59,13 +64,24 @@ pub(crate) async fn load(engine: &Arc<Engine>, spec: PluginSpec) -> Result<Plugi
         toml,
         manifest,
         grants: spec.grants,
+        endpoints: spec.endpoints,
+        max_assurance: spec.max_assurance,
         settings: spec.settings,
         required: spec.required,
-    })))
+    }));
+    if spec.own_fixtures {
+        rehearse::all(&plugin, &fixtures).await?;
+    }
+    Ok(plugin)
+}
+
+/// SHA-256 of a component, in hexadecimal.
+pub(crate) fn digest(component: &[u8]) -> String {
+    hex(&Sha256::digest(component))
 }
 
 /// Everything that can be said about a plugin without compiling it.
-fn inspect(spec: &PluginSpec) -> Result<PluginToml, LoadErrorKind> {
+fn inspect(spec: &PluginSpec, speaks: &[&str]) -> Result<PluginToml, LoadErrorKind> {
     let bytes = &spec.bytes;
     if bytes.len() > limits::COMPONENT_BYTES {
         return Err(LoadErrorKind::TooLarge { size: bytes.len() });
@@ -86,17 +102,20 @@ fn inspect(spec: &PluginSpec) -> Result<PluginToml, LoadErrorKind> {
         return Err(LoadErrorKind::NotAComponent { found: "this is not WebAssembly" });
     }
     let toml = read_requests(bytes)?;
-    let needed = toml.needed();
-    if needed.iter().all(|interface| spec.grants.contains(interface)) {
+    check_versions(bytes, speaks)?;
+    if toml.requests.missing_in(&spec.grants).is_empty() {
         return Ok(toml);
     }
-    Err(LoadErrorKind::NotGranted { plugin: spec.name.clone(), needed })
+    let missing = toml.requests.missing_in(&spec.grants);
+    // The lines to paste are complete: what was granted already, and what is missing.
+    let needed: Capabilities = spec.grants.iter().cloned().chain(toml.needed()).collect();
+    Err(LoadErrorKind::NotGranted { plugin: spec.name.clone(), missing, needed })
 }
 
 /// A plugin that is linked, and not yet believed.
 struct Guest<'a> {
     engine: &'a Arc<Engine>,
-    said: &'a Arc<Said>,
+    common: &'a Arc<Common>,
     pre: &'a InstancePre<Sandbox>,
 }
 
@@ -108,7 +127,7 @@ impl Guest<'_> {
         spec: &PluginSpec,
     ) -> Result<Manifest, LoadErrorKind> {
         let has =
-            |interface: Interface| interface.always_granted() || toml.requests.contains(&interface);
+            |interface: Interface| interface.always_granted() || toml.requests.reach(interface);
         let mut answers = Vec::new();
         for _ in 0..2 {
             let (said,): (wit::Manifest,) = self.call("describe", ()).await?;
@@ -123,7 +142,7 @@ impl Guest<'_> {
     }
 
     async fn validate(&self) -> Result<(), LoadErrorKind> {
-        let settings = (self.said.settings.clone(),);
+        let settings = (self.common.settings.clone(),);
         let (answer,): (Result<(), String>,) = self.call("validate", settings).await?;
         answer.map_err(|message| LoadErrorKind::Settings {
             message: printable(&message, limits::REASON_BYTES),
@@ -142,7 +161,7 @@ impl Guest<'_> {
         let _ticking = self.engine.ticking();
         let far = Instant::now() + limits::LOAD_CALL_TIME * (limits::WALL_FACTOR + 1);
         let clock = Arc::new(CallClock::start(limits::LOAD_CALL_TIME, far));
-        let mut store = Sandbox::store(self.engine, self.said, None, Arc::clone(&clock));
+        let mut store = Sandbox::store(self.engine, self.common, None, Arc::clone(&clock));
         let called = call::guard(&clock, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             store.data_mut().enter(Phase::Loading(name));

@@ -1,12 +1,14 @@
-use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Instant};
+use std::{borrow::Cow, fmt, sync::Arc, time::Instant};
 
 use wasmtime::component::{ComponentExportIndex, InstancePre};
-use witgate_facts::Interface;
+use witgate_facts::{
+    Capabilities, Capability, Endpoints, FactName, HttpError, HttpFuture, HttpRequest, PluginToml,
+};
 use witgate_identity::{Assurance, PluginName};
 
 use crate::{
-    BreakerState, Counters, Engine, Line, Manifest, PluginToml, breaker::Breaker, lines::Lines,
-    sandbox::Sandbox,
+    BreakerState, Counters, Engine, Line, Manifest, breaker::Breaker, cache::Cache, lines::Lines,
+    memo::Memo, sandbox::Sandbox,
 };
 
 /// A plugin as the operator configured it, before it is loaded.
@@ -18,8 +20,10 @@ pub struct PluginSpec {
     pub bytes: Cow<'static, [u8]>,
     /// Where it comes from, for messages: `builtin:unix`, or a path.
     pub origin: String,
-    /// The interfaces granted by name.
-    pub grants: BTreeSet<Interface>,
+    /// What is granted by name.
+    pub grants: Capabilities,
+    /// Where the endpoints are that it may be granted.
+    pub endpoints: Arc<dyn Endpoints>,
     /// The plugin's own settings; an object.
     pub settings: serde_json::Value,
     /// A decision without its answer is not possible.
@@ -35,6 +39,9 @@ pub struct PluginSpec {
     /// trusts the plugin with that difference writes `max_assurance = "kernel"`, as the default
     /// configuration does for the built-in ones.
     pub max_assurance: Option<Assurance>,
+    /// Whether the fixtures that the component brings along must hold. Off only where they are run
+    /// one by one, for their author.
+    pub own_fixtures: bool,
 }
 
 impl fmt::Debug for PluginSpec {
@@ -61,10 +68,12 @@ impl PluginSpec {
             name,
             bytes: bytes.into(),
             origin: origin.into(),
-            grants: BTreeSet::new(),
+            grants: Capabilities::new(),
+            endpoints: Arc::new(NoEndpoints),
             settings: serde_json::Value::Object(serde_json::Map::new()),
             required: false,
             max_assurance: None,
+            own_fixtures: true,
         }
     }
 
@@ -72,11 +81,8 @@ impl PluginSpec {
     #[must_use]
     pub fn cap(&self) -> Assurance {
         let lowest = || {
-            let by_name = |f: &&witgate_facts::FactName| {
-                !f.interface().always_granted() && self.grants.contains(&f.interface())
-            };
-            let facts = witgate_facts::FactName::ALL.iter().filter(by_name);
-            facts.map(|fact| fact.best_assurance()).min()
+            let by_name = self.grants.iter().filter(|grant| !grant.interface().always_granted());
+            by_name.flat_map(Capability::facts).map(FactName::best_assurance).min()
         };
         self.max_assurance.or_else(lowest).unwrap_or(Assurance::Kernel)
     }
@@ -90,7 +96,8 @@ pub struct Plugin(pub(crate) Arc<Loaded>);
 /// What is behind [`Plugin`].
 pub(crate) struct Loaded {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) said: Arc<Said>,
+    pub(crate) common: Arc<Common>,
+    pub(crate) memo: Memo,
     pub(crate) pre: InstancePre<Sandbox>,
     pub(crate) attest: ComponentExportIndex,
     pub(crate) counters: Counters,
@@ -102,21 +109,39 @@ pub(crate) struct Loaded {
     pub(crate) compiled_bytes: usize,
     pub(crate) toml: PluginToml,
     pub(crate) manifest: Manifest,
-    pub(crate) grants: BTreeSet<Interface>,
+    pub(crate) grants: Capabilities,
+    pub(crate) endpoints: Arc<dyn Endpoints>,
+    pub(crate) max_assurance: Option<Assurance>,
     pub(crate) settings: serde_json::Value,
     pub(crate) required: bool,
 }
 
-/// What a call needs of its plugin: where its lines go, and its settings.
+/// What all calls of a plugin share: where its lines go, its settings, what it asks for, and what it
+/// keeps.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Common {
     pub(crate) lines: Lines,
     pub(crate) settings: String,
+    pub(crate) asked: Capabilities,
+    pub(crate) cache: Arc<Cache>,
 }
 
-impl Said {
-    pub(crate) fn new(plugin: &str, settings: String) -> Self {
-        Self { lines: Lines::new(plugin), settings }
+/// The endpoints of a plugin that has none.
+#[derive(Debug)]
+pub(crate) struct NoEndpoints;
+
+impl Endpoints for NoEndpoints {
+    fn send<'a>(&'a self, endpoint: &'a str, _: HttpRequest) -> HttpFuture<'a> {
+        let refused = HttpError::Refused(format!(
+            "there is no endpoint `{endpoint}`; write a section [endpoints.{endpoint}]"
+        ));
+        Box::pin(async move { Err(refused) })
+    }
+}
+
+impl Common {
+    pub(crate) fn new(plugin: &str, settings: String, asked: Capabilities) -> Self {
+        Self { lines: Lines::new(plugin), settings, asked, cache: Arc::default() }
     }
 }
 
@@ -175,7 +200,7 @@ impl Plugin {
 
     /// What the operator granted by name.
     #[must_use]
-    pub fn grants(&self) -> &BTreeSet<Interface> {
+    pub fn grants(&self) -> &Capabilities {
         &self.0.grants
     }
 
@@ -197,6 +222,27 @@ impl Plugin {
         &self.0.counters
     }
 
+    /// Calls that were answered from the memo: the guest would have asked the same questions, got
+    /// the same answers and said the same.
+    #[must_use]
+    pub fn memo_hits(&self) -> u64 {
+        self.0.memo.hits()
+    }
+
+    /// Whether this is what loading `spec` would give: the same component, grants, settings and
+    /// endpoints, under the same name.
+    pub(crate) fn is(&self, spec: &PluginSpec, digest: &str) -> bool {
+        let this = &self.0;
+        this.digest == digest
+            && this.name == spec.name
+            && this.origin == spec.origin
+            && this.grants == spec.grants
+            && this.settings == spec.settings
+            && this.required == spec.required
+            && this.max_assurance == spec.max_assurance
+            && Arc::ptr_eq(&this.endpoints, &spec.endpoints)
+    }
+
     /// Whether it is being called, or rests after faults.
     #[must_use]
     pub fn breaker(&self) -> BreakerState {
@@ -206,6 +252,6 @@ impl Plugin {
     /// The last lines that it wrote, oldest first, and how many were dropped since it was loaded.
     #[must_use]
     pub fn lines(&self) -> (Vec<Line>, u64) {
-        self.0.said.lines.kept()
+        self.0.common.lines.kept()
     }
 }

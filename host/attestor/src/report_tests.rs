@@ -44,7 +44,7 @@ fn unknown(key: &str) -> wit::UnknownKey {
 fn log() -> FactLog {
     let read = [FactName::ProcessCredentials, FactName::ProcessNames, FactName::ExecutableInfo];
     let failed = vec![(FactName::ProcessState, FactError::Denied)];
-    FactLog { read: read.into_iter().collect(), failed, gone: false, host_calls: 4 }
+    FactLog { read: read.into_iter().collect(), failed, host_calls: 4, ..FactLog::default() }
 }
 
 fn with<T>(wanted: &[&str], run: impl FnOnce(&Check<'_>) -> T) -> T {

@@ -1,9 +1,5 @@
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Payload};
-use witgate_facts::Interface;
-use witgate_identity::PluginName;
+use witgate_facts::PluginToml;
 
 use crate::limits;
 
@@ -11,31 +7,8 @@ use crate::limits;
 /// they link, others beside it, so it may stand at any depth.
 const SECTION: &str = "witgate:manifest";
 
-/// `plugin.toml`: what a component says about itself before it runs.
-///
-/// Python and JavaScript toolchains import every interface of their world, used or not; so what a
-/// plugin *asks for* stands here and not in its imports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PluginToml {
-    /// The author's name for it; the operator's name for it is the one that is stamped.
-    pub name: PluginName,
-    /// The author's version.
-    pub version: String,
-    /// What it does, in a sentence.
-    pub description: String,
-    /// The interfaces it asks for. Those that are always granted need not be named.
-    #[serde(default)]
-    pub requests: BTreeSet<Interface>,
-}
-
-impl PluginToml {
-    /// The interfaces that need an operator's grant.
-    #[must_use]
-    pub fn needed(&self) -> Vec<Interface> {
-        self.requests.iter().copied().filter(|i| !i.always_granted()).collect()
-    }
-}
+/// Name of the custom section that holds the plugin's own fixtures, a JSON array.
+const FIXTURES_SECTION: &str = "witgate:fixtures";
 
 /// Why a component has no usable `plugin.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,11 +34,11 @@ pub enum RequestsError {
         /// The parser's words, with line and column.
         cause: String,
     },
-    /// Over the size limit.
-    #[error("its plugin.toml has {size} bytes, the limit is {}", limits::REQUESTS_BYTES)]
-    TooLarge {
-        /// Its size.
-        size: usize,
+    /// There is more than one set of fixtures, or they are over their limit.
+    #[error("its fixtures (custom section `{FIXTURES_SECTION}`): {cause}")]
+    Fixtures {
+        /// What is wrong.
+        cause: String,
     },
 }
 
@@ -74,44 +47,66 @@ pub enum RequestsError {
 /// # Errors
 /// If there is not exactly one, or it is too large or not valid.
 pub fn read_requests(component: &[u8]) -> Result<PluginToml, RequestsError> {
-    let mut found = None;
+    match section(component, SECTION)? {
+        Found::One(text) => parse(text),
+        Found::None => Err(RequestsError::Missing),
+        Found::Several => Err(RequestsError::Several),
+    }
+}
+
+/// Finds the fixtures that a component brings along: JSON, or nothing.
+///
+/// # Errors
+/// If there is more than one set, or it is too large or not text.
+pub(crate) fn read_fixtures(component: &[u8]) -> Result<Option<&str>, RequestsError> {
+    let wrong = |cause: &str| Err(RequestsError::Fixtures { cause: cause.to_owned() });
+    match section(component, FIXTURES_SECTION)? {
+        Found::None => Ok(None),
+        Found::Several => wrong("there is more than one"),
+        Found::One(text) if text.len() > limits::FIXTURES_BYTES => {
+            wrong(&format!("{} bytes, the limit is {}", text.len(), limits::FIXTURES_BYTES))
+        }
+        Found::One(text) => str::from_utf8(text).map(Some).or_else(|_| wrong("they are not text")),
+    }
+}
+
+enum Found<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+/// A custom section, at any depth.
+fn section<'a>(component: &'a [u8], name: &str) -> Result<Found<'a>, RequestsError> {
+    let mut found = Found::None;
     for payload in Parser::new(0).parse_all(component) {
         let payload =
             payload.map_err(|error| RequestsError::Malformed { cause: error.to_string() })?;
         if let Payload::CustomSection(section) = payload
-            && section.name() == SECTION
-            && found.replace(section.data()).is_some()
+            && section.name() == name
         {
-            return Err(RequestsError::Several);
+            found = match found {
+                Found::None => Found::One(section.data()),
+                _ => return Ok(Found::Several),
+            };
         }
     }
-    parse(found.ok_or(RequestsError::Missing)?)
+    Ok(found)
 }
 
 fn parse(text: &[u8]) -> Result<PluginToml, RequestsError> {
-    if text.len() > limits::REQUESTS_BYTES {
-        return Err(RequestsError::TooLarge { size: text.len() });
-    }
-    let wrong = |cause: String| RequestsError::Text { cause: cause.trim_end().to_owned() };
-    let text = str::from_utf8(text).map_err(|error| wrong(error.to_string()))?;
-    let read: PluginToml = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    for (field, value) in [("version", &read.version), ("description", &read.description)] {
-        if value.len() > limits::DESCRIPTION_BYTES || value.chars().any(char::is_control) {
-            let limit = limits::DESCRIPTION_BYTES;
-            return Err(wrong(format!(
-                "`{field}` must have at most {limit} bytes and no control characters"
-            )));
-        }
-    }
-    Ok(read)
+    let text = str::from_utf8(text).map_err(|error| error.to_string());
+    text.and_then(PluginToml::parse).map_err(|cause| RequestsError::Text { cause })
 }
 
 #[cfg(test)]
 mod tests {
+    use witgate_facts::{Capability, Interface};
+
     use super::*;
 
-    /// A custom section with a payload below 16 KiB, as it stands in a binary.
-    fn section(name: &str, data: &[u8]) -> Vec<u8> {
+    /// A custom section as it stands in a binary.
+    fn built(name: &str, data: &[u8]) -> Vec<u8> {
         fn leb(n: usize) -> Vec<u8> {
             let low = u8::try_from(n & 0x7f).unwrap();
             if n < 0x80 { vec![low] } else { [vec![low | 0x80], leb(n >> 7)].concat() }
@@ -139,36 +134,31 @@ mod tests {
 
     #[test]
     fn it_is_found_beside_and_inside_a_core_module() {
-        let manifest = section(SECTION, TEXT);
+        let manifest = built(SECTION, TEXT);
         for bytes in [component(&manifest, &[]), component(&[], &manifest)] {
             let read = read_requests(&bytes).unwrap();
-            assert_eq!(read.needed(), [Interface::Executable]);
+            assert_eq!(read.needed(), [Capability::Interface(Interface::Executable)]);
         }
     }
 
     #[test]
     fn none_two_or_a_huge_one_are_errors() {
-        let manifest = section(SECTION, TEXT);
+        let manifest = built(SECTION, TEXT);
         assert_eq!(read_requests(&component(&[], &[])), Err(RequestsError::Missing));
         assert_eq!(read_requests(&component(&manifest, &manifest)), Err(RequestsError::Several));
-        let huge = section(SECTION, &vec![b'#'; limits::REQUESTS_BYTES + 1]);
-        assert!(matches!(
-            read_requests(&component(&huge, &[])),
-            Err(RequestsError::TooLarge { .. })
-        ));
+        let huge = built(SECTION, &vec![b'#'; PluginToml::MAX_BYTES + 1]);
+        assert!(matches!(read_requests(&component(&huge, &[])), Err(RequestsError::Text { .. })));
         assert!(matches!(read_requests(b"\0asm"), Err(RequestsError::Malformed { .. })));
     }
 
     #[test]
-    fn what_is_not_a_field_or_an_interface_is_an_error() {
-        for text in [
-            "name='a'",
-            "name='A'\nversion=''\ndescription=''",
-            "name='a'\nversion=''\ndescription=''\nrequests=['files']",
-            "name='a'\nversion=''\ndescription=''\nextra=1",
-            "name='a'\nversion=\"\\u0007\"\ndescription=''",
-        ] {
-            assert!(matches!(parse(text.as_bytes()), Err(RequestsError::Text { .. })), "{text}");
+    fn fixtures_are_optional_and_bounded() {
+        let fixtures = |data: &[u8]| built(FIXTURES_SECTION, data);
+        assert_eq!(read_fixtures(&component(&[], &[])), Ok(None));
+        assert_eq!(read_fixtures(&component(&fixtures(b"[]"), &[])), Ok(Some("[]")));
+        let huge = fixtures(&vec![b' '; limits::FIXTURES_BYTES + 1]);
+        for wrong in [component(&huge, &[]), component(&fixtures(b"\xff"), &[])] {
+            assert!(matches!(read_fixtures(&wrong), Err(RequestsError::Fixtures { .. })));
         }
     }
 

@@ -7,13 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Store, UpdateDeadline};
-use witgate_facts::{FactError, FactName, FactResult, FactSet, FactSource};
+use witgate_facts::{
+    CacheScope, Capability, Endpoints, FactError, FactFuture, FactName, FactResult, FactSet,
+    FactSource,
+};
 
 use crate::{
-    Engine, Limit, bindings::witgate::attestor::types as wit, limits, memory::Meter, plan::Wants,
-    plugin::Said, wasi::Wasi,
+    Engine, Limit, Question, bindings::witgate::attestor::types as wit, cache::Lead, limits,
+    lines::printable, memory::Meter, plan::Wants, plugin::Common, wasi::Wasi,
 };
 
 /// The state of one call: what the guest may do, what it did, and what it has left.
@@ -22,15 +26,19 @@ use crate::{
 ///
 /// - learn about another process than the one of the call: facts come from one
 ///   [`FactSource`], and no host function takes a process id;
-/// - read a fact outside `attest`, or from an interface that it did not ask for: it traps;
-/// - read a file, open a socket, see an environment variable or an argument: there are none;
+/// - read a fact outside `attest`, or one that its `plugin.toml` did not ask for (and the operator
+///   did not grant): it traps;
+/// - read a file of its own, open a socket, see an environment variable or an argument: there are
+///   none;
 /// - run on, grow, recurse, log or report without end: see [`limits`];
-/// - keep anything: the store and everything in it is dropped after the call.
+/// - keep anything: the store and everything in it is dropped after the call, except for what it
+///   was granted to put into the cache, under the rules of [`crate::cache`].
 pub(crate) struct Sandbox {
     phase: Phase,
     engine: Arc<Engine>,
-    said: Arc<Said>,
+    common: Arc<Common>,
     subject: Option<Subject>,
+    pub(crate) leads: Vec<Lead>,
     pub(crate) clock: Arc<CallClock>,
     pub(crate) meter: Meter,
     pub(crate) log: FactLog,
@@ -50,9 +58,25 @@ pub(crate) enum Phase {
 }
 
 /// Whom a call is about, and what is wanted of it.
+#[derive(Clone)]
 pub(crate) struct Subject {
     pub(crate) facts: Arc<dyn FactSource>,
     pub(crate) wants: Arc<Wants>,
+    pub(crate) endpoints: Arc<dyn Endpoints>,
+    /// Other settings than the configured ones.
+    pub(crate) settings: Option<Arc<str>>,
+    pub(crate) mode: Mode,
+}
+
+/// What a call is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A decision; it may be answered from the memo.
+    Decide,
+    /// Somebody wants to see the guest run.
+    Run,
+    /// A recorded subject: clocks stand still and random numbers are always the same.
+    Replay,
 }
 
 /// What a call did with the facts.
@@ -66,6 +90,57 @@ pub(crate) struct FactLog {
     pub(crate) gone: bool,
     /// Calls of any host function of ours.
     pub(crate) host_calls: u32,
+    /// What was asked, in order, as far as the answer follows from the subject and the question.
+    pub(crate) asked: Vec<Question>,
+    /// The guest saw or did something else than asking these questions: the same answers need not
+    /// lead to the same report.
+    pub(crate) impure: bool,
+    /// What it took from the cache and from endpoints, for the operator.
+    pub(crate) uses: Vec<Use>,
+}
+
+/// Something that a call took from elsewhere than the subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "from")]
+pub enum Use {
+    /// From the cache of the plugin.
+    Cache {
+        /// The scope it was kept in.
+        scope: CacheScope,
+        /// The plugin's name for it.
+        key: String,
+        /// How long ago it was put there, in milliseconds.
+        age_ms: u64,
+    },
+    /// From an endpoint.
+    Endpoint {
+        /// The operator's name for it.
+        endpoint: String,
+        /// Method and path.
+        request: String,
+        /// Status, or why there was no response.
+        outcome: String,
+        /// Wall time in milliseconds.
+        elapsed_ms: u64,
+    },
+}
+
+impl FactLog {
+    /// It took something from elsewhere.
+    pub(crate) fn used(&mut self, used: Use) {
+        if self.uses.len() < limits::USES {
+            self.uses.push(used);
+        }
+    }
+
+    /// A fact was read, or could not be.
+    pub(crate) fn note(&mut self, fact: FactName, error: Option<&FactError>) {
+        let Some(error) = error else { return self.read.insert(fact) };
+        self.gone |= *error == FactError::Gone;
+        if self.failed.iter().all(|(known, _)| *known != fact) {
+            self.failed.push((fact, error.clone()));
+        }
+    }
 }
 
 /// Why the host ended a call.
@@ -82,6 +157,17 @@ pub(crate) enum Stop {
         "it called `{interface}.{function}`, but its plugin.toml does not ask for `{interface}`"
     )]
     NotAsked { interface: String, function: String },
+    /// It asked for something that its manifest does not name.
+    #[error(
+        "it called `{function}` with {argument}, but its plugin.toml does not ask for \"{capability}\""
+    )]
+    NotNamed { function: &'static str, argument: String, capability: Capability },
+    /// It named a file by something that is no path.
+    #[error(
+        "it called `{function}` with \"{path}\"; a path is absolute, without `.`, `..`, doubled or \
+         trailing slashes"
+    )]
+    NoPath { function: &'static str, path: String },
     /// It called something of WASI that plugins do not have.
     #[error("it called `{interface}#{function}`; plugins have no files and no network")]
     NoSuchThing { interface: String, function: String },
@@ -91,15 +177,16 @@ impl Sandbox {
     /// A store for one call, with every limit in place and nothing run yet.
     pub(crate) fn store(
         engine: &Arc<Engine>,
-        said: &Arc<Said>,
+        common: &Arc<Common>,
         subject: Option<Subject>,
         clock: Arc<CallClock>,
     ) -> Store<Self> {
         let sandbox = Self {
             phase: Phase::Starting,
             engine: Arc::clone(engine),
-            said: Arc::clone(said),
+            common: Arc::clone(common),
             subject,
+            leads: Vec::new(),
             clock,
             meter: Meter::default(),
             log: FactLog::default(),
@@ -120,14 +207,40 @@ impl Sandbox {
         self.phase = phase;
     }
 
-    /// Where its lines go, and its settings.
-    pub(crate) fn said(&self) -> &Said {
-        &self.said
+    /// What all calls of its plugin share.
+    pub(crate) fn common(&self) -> &Arc<Common> {
+        &self.common
     }
 
     /// WASI, made at the first call of it: most guests never do.
     pub(crate) fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.said)))
+        self.log.impure = true;
+        let frozen = self.subject.as_ref().is_some_and(|subject| subject.mode == Mode::Replay);
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.common, frozen)))
+    }
+
+    /// Whether the manifest asks for this very thing; else the call traps.
+    pub(crate) fn may(
+        &self,
+        function: &'static str,
+        argument: &str,
+        capability: Capability,
+    ) -> wasmtime::Result<()> {
+        if self.common.asked.cover(&capability) {
+            return Ok(());
+        }
+        let argument = format!("{:?}", printable(argument, limits::SHOWN_BYTES));
+        Err(Stop::NotNamed { function, argument, capability }.into())
+    }
+
+    /// Takes note of a question whose answer follows from the subject.
+    pub(crate) fn asked(&mut self, question: impl FnOnce() -> Question) {
+        if self.log.asked.len() == limits::TRACE_QUESTIONS {
+            self.log.impure = true;
+        }
+        if !self.log.impure {
+            self.log.asked.push(question());
+        }
     }
 
     /// The subject, in `attest` only. Counts the call.
@@ -155,12 +268,32 @@ impl Sandbox {
         read: impl FnOnce(&dyn FactSource) -> FactResult<T>,
     ) -> wasmtime::Result<Result<T, wit::FactError>> {
         let found = read(&*self.subject_for(fact)?.facts);
+        self.asked(|| Question::Fact(fact));
         Ok(self.note(fact, found))
     }
 
-    /// The source of a fact that has to be waited for; [`Sandbox::note`] the answer.
-    pub(crate) fn source(&mut self, fact: FactName) -> wasmtime::Result<Arc<dyn FactSource>> {
-        Ok(Arc::clone(&self.subject_for(fact)?.facts))
+    /// The source of a fact that has to be waited for, with [`Sandbox::wait_for`].
+    pub(crate) fn source(
+        &mut self,
+        fact: FactName,
+        question: impl FnOnce() -> Question,
+    ) -> wasmtime::Result<Arc<dyn FactSource>> {
+        let source = Arc::clone(&self.subject_for(fact)?.facts);
+        self.asked(question);
+        Ok(source)
+    }
+
+    /// Waits for a fact. The guest's clock stands still meanwhile.
+    pub(crate) async fn wait_for<T>(
+        &mut self,
+        fact: FactName,
+        reading: FactFuture<'_, T>,
+    ) -> Result<T, wit::FactError> {
+        let clock = Arc::clone(&self.clock);
+        let waiting = clock.wait();
+        let found = reading.await;
+        drop(waiting);
+        self.note(fact, found)
     }
 
     fn subject_for(&mut self, fact: FactName) -> wasmtime::Result<&Subject> {
@@ -174,20 +307,8 @@ impl Sandbox {
         fact: FactName,
         found: FactResult<T>,
     ) -> Result<T, wit::FactError> {
-        match found {
-            Ok(value) => {
-                self.log.read.insert(fact);
-                Ok(value)
-            }
-            Err(error) => {
-                self.log.gone |= error == FactError::Gone;
-                let told = tell(&error);
-                if self.log.failed.iter().all(|(known, _)| *known != fact) {
-                    self.log.failed.push((fact, error));
-                }
-                Err(told)
-            }
-        }
+        self.log.note(fact, found.as_ref().err());
+        found.map_err(|error| tell(&error))
     }
 
     /// The guest has used up a tick: let others run, or stop it.

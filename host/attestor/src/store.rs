@@ -84,7 +84,31 @@ impl Store {
         write().map_err(|source| {
             let _ = fs::remove_file(&temporary);
             StoreError::Io { operation: "write", path: path.clone(), source }
-        })
+        })?;
+        self.prune(limits::STORE_BYTES);
+        Ok(())
+    }
+
+    /// Removes the oldest entries until what is left fits. An entry that is in use is in memory, so
+    /// it may go; what cannot be looked at or removed stays.
+    fn prune(&self, limit: u64) {
+        let Ok(listing) = fs::read_dir(&self.directory) else { return };
+        let mut entries: Vec<_> = listing
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+            .filter_map(|path| {
+                let found = fs::symlink_metadata(&path).ok()?;
+                Some((found.modified().ok()?, found.len(), path))
+            })
+            .collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.0));
+        let mut kept = 0_u64;
+        for (_, size, path) in entries {
+            kept = kept.saturating_add(size);
+            if kept > limit && fs::remove_file(&path).is_ok() {
+                tracing::debug!(path = %path.display(), "Removed an old compiled component");
+            }
+        }
     }
 
     fn path(&self, digest: &str) -> PathBuf {
@@ -278,6 +302,21 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         fs::write(opened(other.path()).path(DIGEST), &whole).unwrap();
         assert_eq!(opened(other.path()).get(DIGEST).unwrap(), None, "from another store");
+    }
+
+    #[test]
+    fn the_oldest_go_when_it_is_full() {
+        let root = tempfile::tempdir().unwrap();
+        let store = opened(root.path());
+        let hour = std::time::Duration::from_secs(3600);
+        for (age, digest) in [(3, "aa"), (1, "bb"), (2, "cc")] {
+            store.put(digest, b"code").unwrap();
+            let file = fs::File::options().write(true).open(store.path(digest)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age * hour).unwrap();
+        }
+        store.prune(2 * (4 + TAG_LEN as u64));
+        let left = ["aa", "bb", "cc"].map(|digest| store.get(digest).unwrap().is_some());
+        assert_eq!(left, [false, true, true]);
     }
 
     #[test]

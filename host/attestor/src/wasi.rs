@@ -3,18 +3,23 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, ResourceType};
 use wasmtime_wasi::{
-    ResourceTable, WasiCtx, WasiCtxView, WasiView,
+    HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
+    WasiView,
     cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _},
-    p2::{self, OutputStream, Pollable, StreamError, StreamResult, bindings},
-    random::WasiRandom,
+    p2::{
+        self, DynInputStream, DynOutputStream, DynPollable, IoError, OutputStream, Pollable,
+        StreamError, StreamResult, bindings,
+    },
+    random::{Deterministic, WasiRandom},
 };
 
-use crate::{LineLevel, limits, lines::Lines, plugin::Said, sandbox::Sandbox};
+use crate::{LineLevel, limits, lines::Lines, plugin::Common, sandbox::Sandbox};
 
 /// WASI as plugins see it: real, and empty. No arguments, no environment, nothing to read; what is
 /// written goes to the log; clocks and random numbers work. Files and sockets are not here at all:
@@ -28,15 +33,55 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new(said: &Arc<Said>) -> Self {
-        let context = WasiCtx::builder()
-            .stdout(Output::new(said, LineLevel::Info))
-            .stderr(Output::new(said, LineLevel::Warn))
-            .max_random_size(limits::RANDOM_BYTES)
-            .build();
+    pub(crate) fn new(common: &Arc<Common>, frozen: bool) -> Self {
+        let mut builder = WasiCtx::builder();
+        builder
+            .stdout(Output::new(common, LineLevel::Info))
+            .stderr(Output::new(common, LineLevel::Warn))
+            .max_random_size(limits::RANDOM_BYTES);
+        if frozen {
+            freeze(&mut builder);
+        }
+        let context = builder.build();
         let mut handles = ResourceTable::new();
         handles.set_max_capacity(limits::HANDLES);
         Self { context, handles }
+    }
+}
+
+/// Clocks that stand still and random numbers that are always the same, so that a replay is one.
+fn freeze(builder: &mut WasiCtxBuilder) {
+    builder
+        .wall_clock(Frozen)
+        .monotonic_clock(Frozen)
+        .secure_random(Deterministic::new((1..=251).collect()))
+        .insecure_random(Deterministic::new((1..=251).collect()))
+        .insecure_random_seed(7);
+}
+
+/// The beginning of 2026.
+struct Frozen;
+
+const FROZEN: Duration = Duration::from_secs(1_767_225_600);
+
+impl HostWallClock for Frozen {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        FROZEN
+    }
+}
+
+impl HostMonotonicClock for Frozen {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        // Go takes zero for a broken clock.
+        1_000_000_000
     }
 }
 
@@ -74,6 +119,18 @@ pub(crate) fn provides(interface: &str) -> bool {
     REAL.contains(&interface)
 }
 
+/// The resources of `wasi:io`, by the names that other interfaces use them under: where one of those
+/// is not here, its streams still are the same streams.
+pub(crate) fn shared(resource: &str) -> Option<ResourceType> {
+    match resource {
+        "error" => Some(ResourceType::host::<IoError>()),
+        "input-stream" => Some(ResourceType::host::<DynInputStream>()),
+        "output-stream" => Some(ResourceType::host::<DynOutputStream>()),
+        "pollable" => Some(ResourceType::host::<DynPollable>()),
+        _ => None,
+    }
+}
+
 /// Links what is in [`REAL`].
 pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     use bindings::{cli, random};
@@ -94,14 +151,14 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()
 /// Standard output or standard error of a guest: whole lines go to the log.
 #[derive(Clone)]
 struct Output {
-    said: Arc<Said>,
+    common: Arc<Common>,
     level: LineLevel,
     partial: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Output {
-    fn new(said: &Arc<Said>, level: LineLevel) -> Self {
-        Self { said: Arc::clone(said), level, partial: Arc::default() }
+    fn new(common: &Arc<Common>, level: LineLevel) -> Self {
+        Self { common: Arc::clone(common), level, partial: Arc::default() }
     }
 
     fn take(&self, bytes: &[u8]) {
@@ -110,7 +167,7 @@ impl Output {
             let room = limits::LINE_BYTES.saturating_sub(partial.len());
             partial.extend_from_slice(piece.get(..room).unwrap_or(piece));
             if piece.ends_with(b"\n") {
-                flush(&self.said.lines, self.level, &mut partial);
+                flush(&self.common.lines, self.level, &mut partial);
             }
         }
     }
@@ -121,7 +178,7 @@ impl Drop for Output {
         let last = Arc::strong_count(&self.partial) == 1;
         let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         if last && !partial.is_empty() {
-            flush(&self.said.lines, self.level, &mut partial);
+            flush(&self.common.lines, self.level, &mut partial);
         }
     }
 }
@@ -188,15 +245,17 @@ impl AsyncWrite for Output {
 
 #[cfg(test)]
 mod tests {
+    use witgate_facts::Capabilities;
+
     use super::*;
 
     fn lines_of(writes: &[&str]) -> Vec<String> {
-        let said = Arc::new(Said::new("x", "{}".to_owned()));
-        let output = Output::new(&said, LineLevel::Info);
+        let common = Arc::new(Common::new("x", "{}".to_owned(), Capabilities::new()));
+        let output = Output::new(&common, LineLevel::Info);
         let stream = output.clone();
         writes.iter().for_each(|text| stream.take(text.as_bytes()));
         drop((output, stream));
-        said.lines.kept().0.into_iter().map(|line| line.text).collect()
+        common.lines.kept().0.into_iter().map(|line| line.text).collect()
     }
 
     #[test]

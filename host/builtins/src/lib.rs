@@ -52,6 +52,10 @@ pub const ALL: &[Builtin] = &[
     },
 ];
 
+/// The component of a plugin that does next to nothing: what `witgate plugin bench` compares with. No
+/// built-in, so no configuration can name it.
+pub const EMPTY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/empty.wasm"));
+
 /// The built-in of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Builtin> {

@@ -1,9 +1,8 @@
-use std::sync::Arc;
-
 use witgate_facts::FactName;
 
 use super::Told;
 use crate::{
+    Question,
     bindings::witgate::attestor::ancestry::{Ancestor, Host},
     sandbox::Sandbox,
 };
@@ -11,17 +10,20 @@ use crate::{
 impl Host for Sandbox {
     async fn parents(&mut self) -> Told<Vec<Ancestor>> {
         let fact = FactName::AncestryParents;
-        let (source, clock) = (self.source(fact)?, Arc::clone(&self.clock));
-        let waiting = clock.wait();
-        let found = source.ancestry().await;
-        drop(waiting);
-        let entry = |known: witgate_facts::Ancestor| Ancestor {
+        let source = self.source(fact, || Question::Fact(fact))?;
+        let found = self.wait_for(fact, source.ancestry()).await;
+        Ok(found.map(|parents| parents.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl From<witgate_facts::Ancestor> for Ancestor {
+    fn from(known: witgate_facts::Ancestor) -> Self {
+        Self {
             uid: known.uid,
             gid: known.gid,
-            comm: known.comm,
+            comm: known.comm.0,
             executable: known.executable,
             start_time: known.start_time,
-        };
-        Ok(self.note(fact, found.map(|parents| parents.into_iter().map(entry).collect())))
+        }
     }
 }

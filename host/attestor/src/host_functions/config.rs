@@ -1,19 +1,22 @@
 use std::time::Instant;
 
-use crate::{bindings::witgate::attestor::config::Host, sandbox::Sandbox};
+use crate::{Question, bindings::witgate::attestor::config::Host, sandbox::Sandbox};
 
 impl Host for Sandbox {
     fn settings(&mut self) -> wasmtime::Result<String> {
-        self.subject("config", "settings")?;
-        Ok(self.said().settings.clone())
+        let other = self.subject("config", "settings")?.settings.as_deref().map(str::to_owned);
+        Ok(other.unwrap_or_else(|| self.common().settings.clone()))
     }
 
     fn wants(&mut self, key: String) -> wasmtime::Result<bool> {
-        Ok(self.subject("config", "wants")?.wants.wants(&key))
+        let wanted = self.subject("config", "wants")?.wants.wants(&key);
+        self.asked(|| Question::Wants(key));
+        Ok(wanted)
     }
 
     fn remaining_ms(&mut self) -> wasmtime::Result<u32> {
         self.subject("config", "remaining-ms")?;
+        self.log.impure = true;
         let left = self.clock.remaining(Instant::now());
         Ok(u32::try_from(left.as_millis()).unwrap_or(u32::MAX))
     }

@@ -1,9 +1,8 @@
-use std::sync::Arc;
-
 use witgate_facts::FactName;
 
 use super::Told;
 use crate::{
+    Question,
     bindings::witgate::attestor::executable::{Host, Program},
     sandbox::Sandbox,
 };
@@ -25,10 +24,7 @@ impl Host for Sandbox {
 
     async fn sha256(&mut self) -> Told<String> {
         let fact = FactName::ExecutableSha256;
-        let (source, clock) = (self.source(fact)?, Arc::clone(&self.clock));
-        let waiting = clock.wait();
-        let found = source.executable_sha256().await;
-        drop(waiting);
-        Ok(self.note(fact, found))
+        let source = self.source(fact, || Question::Fact(fact))?;
+        Ok(self.wait_for(fact, source.executable_sha256()).await)
     }
 }

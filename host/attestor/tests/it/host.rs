@@ -26,8 +26,14 @@ pub(crate) fn compiler() -> CompilerCommand {
 
 /// An engine over the store that all tests of this build share.
 pub(crate) fn engine() -> Arc<Engine> {
+    engine_with(|_| {})
+}
+
+/// The same, with something set otherwise.
+pub(crate) fn engine_with(set: impl FnOnce(&mut EngineConfig)) -> Arc<Engine> {
     let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("components");
-    let config = EngineConfig { concurrency: 8, ..EngineConfig::new(store, compiler()) };
+    let mut config = EngineConfig { concurrency: 8, ..EngineConfig::new(store, compiler()) };
+    set(&mut config);
     Engine::new(config).unwrap()
 }
 

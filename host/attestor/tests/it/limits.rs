@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::time::Instant;
 use witgate_attestor::{BreakerState, Limit, Outcome, limits};
-use witgate_facts::{FactFuture, FactSource, fixture::Recorded};
+use witgate_facts::{FactFuture, FactSource, FileRoot, fixture::Recorded};
 use witgate_identity::Wanted;
 
 use crate::host::{PATIENCE, ask, attest, fixture, load, process, said, with_settings};
@@ -90,9 +90,9 @@ async fn flood_log_fills_nothing() {
 async fn a_plugin_that_always_runs_out_of_time_rests() {
     let catalogue = load(vec![fixture("busy-loop")]).await;
     let plugin = &catalogue.plugins()[0];
-    for _ in 0..limits::BREAKER_FAULTS {
+    for uid in 0..limits::BREAKER_FAULTS {
         assert_eq!(plugin.breaker(), BreakerState::Working);
-        attest(&catalogue, process(1000)).await;
+        attest(&catalogue, process(uid)).await;
     }
     assert!(matches!(plugin.breaker(), BreakerState::Resting(_)));
     let ended = attest(&catalogue, process(1000)).await.remove(0);
@@ -153,6 +153,32 @@ impl FactSource for SlowFile {
     }
     fn cmdline(&self) -> FactFuture<'_, Vec<Vec<u8>>> {
         self.0.cmdline()
+    }
+    fn variable<'a>(&'a self, name: &'a str) -> FactFuture<'a, Option<Vec<u8>>> {
+        self.0.variable(name)
+    }
+    fn file<'a>(&'a self, root: FileRoot, path: &'a str) -> FactFuture<'a, Option<Vec<u8>>> {
+        self.0.file(root, path)
+    }
+    fn entries<'a>(
+        &'a self,
+        root: FileRoot,
+        path: &'a str,
+    ) -> FactFuture<'a, Option<Vec<witgate_facts::DirectoryEntry>>> {
+        self.0.entries(root, path)
+    }
+    fn status<'a>(
+        &'a self,
+        root: FileRoot,
+        path: &'a str,
+    ) -> FactFuture<'a, Option<witgate_facts::FileStatus>> {
+        self.0.status(root, path)
+    }
+    fn systemd_unit(&self) -> FactFuture<'_, Option<witgate_facts::SystemdUnit>> {
+        self.0.systemd_unit()
+    }
+    fn lifetimes(&self) -> witgate_facts::Lifetimes {
+        self.0.lifetimes()
     }
 }
 

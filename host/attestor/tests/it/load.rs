@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use witgate_attestor::{LoadErrorKind, PluginSpec, limits};
-use witgate_facts::Interface;
+use witgate_facts::{Capabilities, Capability, Interface};
 use witgate_identity::{Assurance, Fault};
 
-use crate::host::{builtin, fixture, load, name, refusal, refused, with_settings};
+use crate::host::{
+    attest, builtin, engine_with, fixture, load, load_on, name, process, refusal, refused, said,
+    with_settings,
+};
 
 fn spec(bytes: Vec<u8>) -> PluginSpec {
     PluginSpec::new(name("p"), "/plugins/p.wasm", bytes)
@@ -49,7 +52,8 @@ async fn a_broken_component_is_refused_by_the_compiler() {
 
 #[tokio::test]
 async fn asked_and_not_granted_is_told_with_the_lines_to_paste() {
-    let (message, kind) = refusal(PluginSpec { grants: BTreeSet::new(), ..builtin("unix") }).await;
+    let (message, kind) =
+        refusal(PluginSpec { grants: Capabilities::new(), ..builtin("unix") }).await;
     assert!(matches!(kind, LoadErrorKind::NotGranted { .. }));
     let lines = "\n[plugins.unix]\ngrants = [\"executable\"]\n";
     assert!(message.contains(lines), "{message}");
@@ -57,7 +61,7 @@ async fn asked_and_not_granted_is_told_with_the_lines_to_paste() {
 
 #[tokio::test]
 async fn a_grant_that_nobody_asked_for_is_not_an_error() {
-    let grants = [Interface::Executable].into();
+    let grants = [Capability::Interface(Interface::Executable)].into_iter().collect();
     let catalogue = load(vec![PluginSpec { grants, ..fixture("ok") }]).await;
     let (_, uid) = catalogue.plugins()[0].manifest().keys().next().unwrap();
     assert_eq!(uid.assurance(true), Assurance::Image, "the default cap is the weakest grant");
@@ -66,7 +70,7 @@ async fn a_grant_that_nobody_asked_for_is_not_an_error() {
 #[tokio::test]
 async fn the_default_cap_is_the_weakest_grant_and_the_operator_can_raise_it() {
     let level = async |grants: &[Interface], max_assurance| {
-        let grants = grants.iter().copied().collect();
+        let grants = grants.iter().copied().map(Capability::Interface).collect();
         let catalogue = load(vec![PluginSpec { grants, max_assurance, ..fixture("ok") }]).await;
         catalogue.plugins()[0].manifest().keys().next().unwrap().1.assurance(true)
     };
@@ -155,7 +159,7 @@ async fn what_is_loaded_can_be_looked_at() {
     let [unix] = catalogue.plugins() else { panic!() };
     assert_eq!((unix.name().as_str(), unix.origin()), ("unix", "builtin:unix"));
     assert_eq!(unix.digest().len(), 64);
-    assert_eq!(unix.toml().needed(), [Interface::Executable]);
+    assert_eq!(unix.toml().needed(), [Capability::Interface(Interface::Executable)]);
     assert!(unix.compiled_bytes() > unix.component_bytes());
     let manifest = unix.manifest();
     let level = |key: &str| {
@@ -166,4 +170,22 @@ async fn what_is_loaded_can_be_looked_at() {
     assert_eq!(level("uid"), (Assurance::Kernel, Assurance::Kernel));
     assert_eq!(level("path"), (Assurance::Claimed, Assurance::Image));
     assert!(manifest.config_schema().contains("discover_workload_path"));
+}
+
+/// How an interface grows: a component that was built with the second version of `log` runs beside
+/// one that was built with the first, on the same engine, and a daemon that has no second version
+/// says so.
+#[tokio::test]
+async fn a_second_version_of_an_interface_stands_beside_the_first() {
+    let engine = engine_with(|config| config.preview = true);
+    let catalogue = load_on(&engine, vec![fixture("log-next"), fixture("flood-log")]).await;
+    for attestation in attest(&catalogue, process(1000)).await {
+        assert_eq!(said(&attestation), [format!("{}:uid:1000", attestation.plugin)]);
+    }
+    let lines = |at: usize| catalogue.plugins()[at].lines().0;
+    assert_eq!(lines(0)[0].text, r#"about to say it uid="1000""#);
+    assert!(!lines(1).is_empty());
+    let (message, kind) = refusal(fixture("log-next")).await;
+    assert!(matches!(kind, LoadErrorKind::OtherVersion { .. }), "{message}");
+    assert!(message.contains("log@0.2.0`, and this daemon has `witgate:attestor/log@0.1.0`"));
 }

@@ -8,5 +8,7 @@ mod limits;
 mod load;
 mod outcomes;
 mod plan;
+mod reach;
+mod rehearse;
 mod store;
 mod together;

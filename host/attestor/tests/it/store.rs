@@ -119,3 +119,64 @@ async fn the_compile_child_limits_itself() {
     drop(child.stdin.take());
     assert!(!child.wait().unwrap().success(), "an empty input is no component");
 }
+
+fn leb(mut n: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    loop {
+        let low = u8::try_from(n & 0x7f).unwrap();
+        n >>= 7;
+        if n == 0 {
+            out.push(low);
+            return out;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn section(id: u8, body: &[u8]) -> Vec<u8> {
+    [vec![id], leb(body.len()), body.to_vec()].concat()
+}
+
+/// A small, valid component that a compiler has to think about for minutes: one function that puts
+/// a million numbers on the stack before it takes the first from it.
+fn bomb() -> Vec<u8> {
+    const DEPTH: usize = 1_500_000;
+    let code = [
+        vec![0], // no locals
+        [0x20, 0].repeat(DEPTH),
+        [0x6a].repeat(DEPTH - 1),
+        vec![0x0b],
+    ]
+    .concat();
+    let body = [leb(code.len()), code].concat();
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]), // (i32) -> i32
+        section(3, &[1, 0]),
+        section(10, &[leb(1), body].concat()),
+    ]
+    .concat();
+    let manifest = b"\x10witgate:manifestname='bomb'\nversion='1'\ndescription='d'";
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(0, manifest), section(1, &module)].concat()
+}
+
+/// `security.md` #73. The child has 60 s of processor time; here it is given one, by the same limit.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_compile_bomb_kills_the_child_and_nothing_else() {
+    let root = tempfile::tempdir().unwrap();
+    let strict = CompilerCommand {
+        program: "/usr/bin/prlimit".into(),
+        args: vec!["--cpu=1".into(), "--".into(), compiler().program.into()],
+    };
+    let engine = engine(&root.path().join("components"), strict);
+    let good = load_on(&engine, vec![fixture("ok")]).await;
+    let spec = witgate_attestor::PluginSpec::new(crate::host::name("bomb"), "bomb.wasm", bomb());
+    let errors = Catalogue::load(&engine, vec![spec]).await.unwrap_err();
+    let LoadErrorKind::Compile(CompileError::Refused { status, .. }) = &errors[0].kind else {
+        panic!("{}", errors[0]);
+    };
+    assert!(status.contains("signal"), "{status}");
+    assert_eq!(attest(&good, process(1)).await[0].outcome, Outcome::Reported);
+    load_on(&engine, vec![fixture("panic")]).await;
+}

@@ -1,0 +1,100 @@
+use std::{sync::Arc, time::Duration};
+
+use witgate_facts::{CacheScope, Capability};
+
+use crate::{
+    Use,
+    bindings::witgate::attestor::cache as wit,
+    cache::{self, Looked, Place},
+    limits,
+    lines::printable,
+    sandbox::Sandbox,
+};
+
+type Told<T> = wasmtime::Result<Result<T, wit::CacheError>>;
+
+impl wit::Host for Sandbox {
+    async fn get(&mut self, scope: wit::Scope, key: String) -> Told<Option<wit::Hit>> {
+        let (scope, place) = match self.place("cache.get", scope, &key)? {
+            Ok(found) => found,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let cache = Arc::clone(&self.common().cache);
+        let clock = Arc::clone(&self.clock);
+        let waiting = clock.wait();
+        // Who leads the search for one thing does not wait for another: two could wait for
+        // each other.
+        let looked = cache.look(place, self.leads.is_empty()).await;
+        drop(waiting);
+        match looked {
+            Looked::Hit(kept) => {
+                let age = kept.age();
+                kept.facts.iter().for_each(|fact| self.log.note(fact, None));
+                let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                let key = printable(&key, limits::SHOWN_BYTES);
+                self.log.used(Use::Cache { scope, key, age_ms });
+                let age_ms = u32::try_from(age_ms).unwrap_or(u32::MAX);
+                Ok(Ok(Some(wit::Hit { value: kept.value.clone(), age_ms })))
+            }
+            Looked::Lead(lead) => {
+                self.leads.push(lead);
+                Ok(Ok(None))
+            }
+            Looked::Miss => Ok(Ok(None)),
+        }
+    }
+
+    fn put(&mut self, scope: wit::Scope, key: String, value: Vec<u8>, ttl_ms: u32) -> Told<()> {
+        let (scope, place) = match self.place("cache.put", scope, &key)? {
+            Ok(found) => found,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if value.len() > limits::CACHE_VALUE_BYTES {
+            return Ok(Err(wit::CacheError::TooLarge));
+        }
+        let facts = match cache::carried(scope, self.log.read) {
+            Ok(facts) => facts,
+            Err(fact) => {
+                let why = format!(
+                    "this call has read `{fact}`, which must not outlive it in scope {}",
+                    scope.as_str()
+                );
+                return Ok(Err(wit::CacheError::Refused(why)));
+            }
+        };
+        let ttl = Duration::from_millis(ttl_ms.into()).min(limits::CACHE_TTL);
+        self.common().cache.put(&place, value, ttl, facts);
+        self.leads.retain(|lead| lead.place() != &place);
+        Ok(Ok(()))
+    }
+}
+
+impl Sandbox {
+    /// Where something of this scope and key is kept, or why it is not.
+    fn place(
+        &mut self,
+        function: &'static str,
+        scope: wit::Scope,
+        key: &str,
+    ) -> Told<(CacheScope, Place)> {
+        let scope = match scope {
+            wit::Scope::Process => CacheScope::Process,
+            wit::Scope::Cgroup => CacheScope::Cgroup,
+            wit::Scope::Plugin => CacheScope::Plugin,
+        };
+        self.may(function, scope.as_str(), Capability::Cache(scope))?;
+        self.log.impure = true;
+        let lifetimes = self.subject("cache", "get")?.facts.lifetimes();
+        if key.len() > limits::CACHE_KEY_BYTES {
+            return Ok(Err(wit::CacheError::TooLarge));
+        }
+        let place = Place::new(scope, lifetimes, key).ok_or_else(|| {
+            let why = format!(
+                "there is no {} here that could be told from its successor",
+                scope.as_str()
+            );
+            wit::CacheError::Refused(why)
+        });
+        Ok(place.map(|place| (scope, place)))
+    }
+}
