@@ -1,6 +1,5 @@
 use crate::{
-    Failure, Manifest, Report,
-    bindings::{exports::witgate::attestor::attestor as wit, witgate::attestor::config},
+    Failure, Manifest, Report, bindings::exports::witgate::attestor::attestor as wit, host::config,
 };
 
 /// A plugin. Every function runs in a fresh instance of the component.

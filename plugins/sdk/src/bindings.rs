@@ -1,5 +1,5 @@
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     world: "plugin",
     additional_derives: [PartialEq, Eq],
     pub_export_macro: true,

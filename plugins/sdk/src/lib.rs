@@ -36,8 +36,10 @@
 //!   fact that it is derived from was read in this call. For a fact that cannot be read, say
 //!   [`Report::unknown`]; never guess, and never let one fact cost another's key.
 //! - **Nothing is kept.** Every call of every function runs in a fresh instance.
-//! - **Keep logic away from the imports.** [`facts`] works only inside the daemon. Put what there
-//!   is to decide into functions over plain values, and test those natively.
+//! - **Ask for what you use.** `plugin.toml` names what needs a grant: `executable`,
+//!   `files.workload:/etc/os-release`, `http:docker`. What it does not ask for traps.
+//! - **Test natively.** With the feature `testing` the [`facts`] answer from recorded processes,
+//!   under plain `cargo test`.
 
 mod attestor;
 #[doc(hidden)]
@@ -47,6 +49,8 @@ mod manifest;
 mod report;
 #[cfg(feature = "settings")]
 pub mod settings;
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
+pub mod testing;
 
 #[doc(hidden)]
 pub use self::attestor::Exported;
@@ -56,16 +60,26 @@ pub use self::{
     report::{Failure, Reason, Report, Selector, Unknown},
 };
 
+// Natively, with the feature `testing`, the same functions answer from a fixture. What they mean
+// is in the documentation of the others.
+#[cfg(not(all(feature = "testing", not(target_arch = "wasm32"), not(doc))))]
+use self::bindings::witgate::attestor as imports;
+#[cfg(all(feature = "testing", not(target_arch = "wasm32"), not(doc)))]
+use self::testing::fakes as imports;
+
 /// The facts about the process of this call, a module for each interface of `wit/`.
 ///
-/// They work only in [`Attestor::attest`] and only inside the daemon; natively they panic.
+/// They work only in [`Attestor::attest`], inside the daemon. Natively they panic, except with the
+/// feature `testing`, where they answer from a recorded process.
 pub mod facts {
-    pub use crate::bindings::witgate::attestor::{
-        ancestry, cgroups, cmdline, executable, namespaces, process, types::FactError,
+    pub use super::imports::{
+        ancestry, cache, cgroups, cmdline, environ, executable, files, http, namespaces, process,
+        systemd,
     };
+    pub use crate::bindings::witgate::attestor::types::FactError;
 }
 
 /// What the operator wants of the plugin, and lines for the operator.
 pub mod host {
-    pub use crate::bindings::witgate::attestor::{config, log};
+    pub use super::imports::{config, log};
 }

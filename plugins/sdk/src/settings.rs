@@ -3,7 +3,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::bindings::witgate::attestor::config;
+use crate::host::config;
 
 /// Reads settings, a JSON object.
 ///

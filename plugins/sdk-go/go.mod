@@ -1,0 +1,3 @@
+module witgate.dev/sdk
+
+go 1.26

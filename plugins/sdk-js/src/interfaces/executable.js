@@ -1,0 +1,11 @@
+import { fact, guarded } from "./facts.js";
+
+/** What the link `exe` leads to. Fact `executable.info`. */
+export function info() {
+  return guarded(fact("executable", "info"), "device", "inode", "size");
+}
+
+/** The digest of the file, 64 hexadecimal digits. Fact `executable.sha256`. */
+export function sha256() {
+  return fact("executable", "sha256");
+}

@@ -1,0 +1,45 @@
+"""The program file behind the process. Granted by name.
+
+On stock Linux a hostile process of the same uid can forge all of this, and unless the request was
+challenged a program may have replaced itself before it was looked at: facts of this interface are
+of level image at best, and claimed for an unchallenged request.
+"""
+
+from dataclasses import dataclass
+
+from ._host import ask, interface
+
+_executable = interface("executable")
+
+
+@dataclass(slots=True)
+class Program:
+    """What the link ``exe`` leads to."""
+
+    path: str
+    """Path in the process's own mount namespace, made printable. A deleted file keeps the path it
+    had; ``deleted`` tells, never a suffix."""
+    device: int
+    inode: int
+    size: int
+    """Length in bytes."""
+    deleted: bool
+    """The file has no name any more."""
+    same_on_host: bool
+    """The path leads to this same file in the daemon's mount namespace."""
+
+
+def info() -> Program:
+    """Fact ``executable.info``."""
+    found = ask(_executable.info)
+    return Program(
+        found.path, found.device, found.inode, found.size, found.deleted, found.same_on_host
+    )
+
+
+def sha256() -> str:
+    """Fact ``executable.sha256``: the digest of the file's content, 64 lower-case hexadecimal
+    digits. ``TooLarge`` over the operator's size limit.
+    """
+    found: str = ask(_executable.sha256)
+    return found
