@@ -50,13 +50,21 @@ impl crate::router::Handles {
                 "audit log: {problem}; no identity is given until it can be written"
             ));
         }
-        if let Some(report) = self.control.last_reload().filter(|report| !report.ok) {
+        if let Some(failing) = self.control.reloads().failing {
+            let stays = self.decider.generation().map(|generation| generation.number);
             warnings.push(format!(
-                "the last reload failed with {} errors; generation {} stays in effect",
-                report.errors.len(),
-                report.generation
+                "the files cannot take effect since {}, after {} attempts and with {} errors; \
+                 generation {} stays in effect",
+                failing.since,
+                failing.times,
+                failing.errors.len(),
+                stays.unwrap_or_default()
             ));
         }
+        if let Some(problem) = self.control.watching().problem {
+            warnings.push(format!("not all files are watched: {problem}; reload by command"));
+        }
+        warnings.extend(self.control.loaded().warnings);
         if let Some(generation) = self.decider.generation() {
             warnings.extend(generation.policy.warnings().iter().map(ToString::to_string));
         }

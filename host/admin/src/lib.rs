@@ -9,6 +9,8 @@
 //! | `GET /api/v1/decisions` | recent decisions; filters and cursor in the query | view |
 //! | `GET /api/v1/decisions/{id}` | one decision and its whole *why* | view |
 //! | `GET /api/v1/plugins` | loaded attestors | view |
+//! | `GET /api/v1/plugins/{name}/lines` | what one of them writes, after a number | view |
+//! | `GET /api/v1/endpoints` | the places that attestors ask, and how they are doing | view |
 //! | `GET /api/v1/entries` | loaded entries | view |
 //! | `GET /api/v1/why/pid/{pid}` | a dry run about any process | admin |
 //! | `POST /api/v1/reload` | loads plugins and entries anew | admin |
@@ -16,17 +18,23 @@
 //! Nothing here can make a grant: this crate does not depend on the one that knows peers.
 
 mod decisions;
+mod endpoints;
 mod health;
+mod lines;
 mod loaded;
 mod metrics;
 mod problem;
+mod provenance;
 mod reload;
 mod router;
 mod status;
 
 pub use self::{
+    endpoints::{EndpointView, LastError, LastSuccess},
     health::Readiness,
-    reload::{Control, ReloadReport},
+    lines::{LineView, LinesPage},
+    provenance::ProvenanceView,
+    reload::{Control, Failing, Loaded, ReloadCause, ReloadReport, Reloads, Watching},
     router::{Admin, Role, Viewer},
-    status::{About, AuditView, Status},
+    status::{About, AuditView, PluginState, Status},
 };

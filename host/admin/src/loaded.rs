@@ -13,11 +13,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use serde::{Deserialize, Serialize};
-use witgate_attestor::{Counters, Line, OutcomeKind, Plugin};
+use witgate_attestor::{BreakerState, Counters, OutcomeKind, Plugin};
 use witgate_decision::Decider;
 use witgate_policy::EntrySummary;
 
-use crate::{problem::Problem, router::Shared};
+use crate::{LineView, ProvenanceView, problem::Problem, router::Shared};
 
 /// One loaded plugin.
 #[derive(Debug, Serialize)]
@@ -34,9 +34,15 @@ pub(crate) struct PluginView {
     grants: Vec<String>,
     settings: serde_json::Value,
     keys: Vec<KeyView>,
-    breaker: witgate_attestor::BreakerState,
+    #[serde(flatten)]
+    provenance: ProvenanceView,
+    breaker: BreakerState,
     counters: CountersView,
-    lines: Vec<Line>,
+    /// Calls that were answered without running it.
+    memo_hits: u64,
+    lines: Vec<LineView>,
+    /// Lines that it wrote too many at once, since it was loaded.
+    lines_dropped: u64,
 }
 
 /// One selector key of a plugin.
@@ -78,8 +84,9 @@ impl From<&Counters> for CountersView {
     }
 }
 
-impl From<&Plugin> for PluginView {
-    fn from(plugin: &Plugin) -> Self {
+impl PluginView {
+    fn new(plugin: &Plugin, provenance: ProvenanceView) -> Self {
+        let (lines, lines_dropped) = plugin.lines();
         let keys = plugin.manifest().keys().map(|(key, spec)| KeyView {
             key: key.to_string(),
             assurance: spec.assurance(false),
@@ -98,9 +105,12 @@ impl From<&Plugin> for PluginView {
             grants: plugin.grants().iter().map(ToString::to_string).collect(),
             settings: plugin.settings().clone(),
             keys: keys.collect(),
+            provenance,
             breaker: plugin.breaker(),
             counters: plugin.counters().into(),
-            lines: plugin.lines().0,
+            memo_hits: plugin.memo_hits(),
+            lines: lines.iter().map(LineView::from).collect(),
+            lines_dropped,
         }
     }
 }
@@ -108,8 +118,12 @@ impl From<&Plugin> for PluginView {
 /// `GET /api/v1/plugins`.
 pub(crate) async fn plugins(State(admin): State<Shared>) -> Json<Vec<PluginView>> {
     let generation = admin.decider.generation();
+    let mut provenance = admin.control.loaded().provenance;
     let plugins = generation.iter().flat_map(|generation| generation.catalogue.plugins());
-    Json(plugins.map(PluginView::from).collect())
+    let view = |plugin: &Plugin| {
+        PluginView::new(plugin, provenance.remove(plugin.name().as_str()).unwrap_or_default())
+    };
+    Json(plugins.map(view).collect())
 }
 
 /// Most entries in one answer.
@@ -163,29 +177,39 @@ struct PluginLabels {
     plugin: String,
 }
 
-/// Copies the plugins' own counters into a registry. They begin anew with each generation.
+/// Copies the plugins' own counters into a registry. They begin anew when a plugin is loaded anew.
 pub(crate) fn register_plugins(decider: &Decider, registry: &mut Registry) {
     let calls = Family::<CallLabels, Counter>::default();
     let seconds = Family::<PluginLabels, Counter<f64, AtomicU64>>::default();
-    let memory = Family::<PluginLabels, Gauge>::default();
+    let [memory, resting] = [(); 2].map(|()| Family::<PluginLabels, Gauge>::default());
+    let memo = Family::<PluginLabels, Counter>::default();
     let generation = decider.generation();
     for plugin in generation.iter().flat_map(|generation| generation.catalogue.plugins()) {
-        let name = plugin.name().to_string();
+        let (name, counters) = (plugin.name().to_string(), plugin.counters());
         for kind in OutcomeKind::ALL {
             let labels = CallLabels { plugin: name.clone(), result: kind.as_str() };
-            calls.get_or_create(&labels).inc_by(plugin.counters().calls(kind));
+            calls.get_or_create(&labels).inc_by(counters.calls(kind));
         }
         let labels = PluginLabels { plugin: name };
-        seconds.get_or_create(&labels).inc_by(plugin.counters().elapsed().as_secs_f64());
-        let peak = i64::try_from(plugin.counters().memory_bytes()).unwrap_or(i64::MAX);
+        seconds.get_or_create(&labels).inc_by(counters.elapsed().as_secs_f64());
+        let peak = i64::try_from(counters.memory_bytes()).unwrap_or(i64::MAX);
         memory.get_or_create(&labels).set(peak);
+        memo.get_or_create(&labels).inc_by(plugin.memo_hits());
+        resting.get_or_create(&labels).set(rest(plugin.breaker()));
     }
     registry.register("plugin_calls", "Calls of plugins by result", calls);
     registry.register_with_unit("plugin_duration", "Time in plugins", Unit::Seconds, seconds);
-    registry.register_with_unit(
-        "plugin_memory_peak",
-        "Most memory of one call",
-        Unit::Bytes,
-        memory,
-    );
+    registry.register("plugin_memo_hits", "Calls answered without running the plugin", memo);
+    let help = "For how many shares (a uid in a control group) a plugin rests; -1: for everybody";
+    registry.register("plugin_resting", help, resting);
+    let help = "Most memory of one call";
+    registry.register_with_unit("plugin_memory_peak", help, Unit::Bytes, memory);
+}
+
+fn rest(breaker: BreakerState) -> i64 {
+    match breaker {
+        BreakerState::Working => 0,
+        BreakerState::RestingFor(shares) => i64::try_from(shares).unwrap_or(i64::MAX),
+        BreakerState::Resting(_) => -1,
+    }
 }

@@ -5,7 +5,11 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use prometheus_client::{encoding::text::encode, metrics::gauge::ConstGauge, registry::Registry};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::gauge::ConstGauge,
+    registry::{Registry, Unit},
+};
 
 use crate::{problem::Problem, router::Shared};
 
@@ -24,13 +28,22 @@ pub(crate) async fn metrics(State(admin): State<Shared>) -> Response {
     for (name, help, value) in gauges {
         registry.register(name, help, ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)));
     }
-    let last = admin.control.last_reload();
-    let ok = i64::from(last.as_ref().is_none_or(|report| report.ok));
+    if let Some(generation) = admin.decider.generation() {
+        let number = i64::try_from(generation.number).unwrap_or(i64::MAX);
+        registry.register("generation", "The generation in effect", ConstGauge::new(number));
+        let help = "When the generation in effect was loaded";
+        let loaded = ConstGauge::new(generation.loaded_at.as_second());
+        registry.register_with_unit("generation_loaded_timestamp", help, Unit::Seconds, loaded);
+    }
+    let loaded = admin.control.loaded();
+    crate::endpoints::register(&loaded.endpoints, &mut registry);
+    let unchecked = loaded.provenance.values().filter(|provenance| provenance.dev_override).count();
     registry.register(
-        "config_last_reload_successful",
-        "1 unless the last reload failed",
-        ConstGauge::new(ok),
+        "plugins_not_checked",
+        "Plugins that were loaded whatever lock file and signatures say (dev_override)",
+        ConstGauge::new(i64::try_from(unchecked).unwrap_or(i64::MAX)),
     );
+    admin.control.reloads().register(&mut registry);
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => ([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),

@@ -13,7 +13,9 @@ use axum::{
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use witgate_decision::Decider;
 
-use crate::{Control, decisions, health, loaded, metrics, problem::Problem, reload, status};
+use crate::{
+    Control, decisions, endpoints, health, lines, loaded, metrics, problem::Problem, reload, status,
+};
 
 /// What somebody may do here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +104,8 @@ fn router(handles: Shared) -> Router {
         .route("/api/v1/decisions/{id}", get(decisions::one))
         .route("/api/v1/decisions/{id}/suggest", get(decisions::suggest))
         .route("/api/v1/plugins", get(loaded::plugins))
+        .route("/api/v1/plugins/{name}/lines", get(lines::lines))
+        .route("/api/v1/endpoints", get(endpoints::endpoints))
         .route("/api/v1/entries", get(loaded::entries))
         .route("/api/v1/why/pid/{pid}", get(decisions::dry_run))
         .route("/api/v1/reload", post(reload::reload))

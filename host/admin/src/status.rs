@@ -3,13 +3,15 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use axum::{Json, extract::State};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use witgate_attestor::{BreakerState, OutcomeKind, Plugin};
 use witgate_decision::{
     Horizon,
     audit::{AuditHealth, AuditState},
 };
 
-use crate::{ReloadReport, health::Readiness, router::Shared};
+use crate::{EndpointView, ProvenanceView, Reloads, Watching, health::Readiness, router::Shared};
 
 /// What does not change while a daemon runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,20 +82,72 @@ pub struct Status {
     pub tier: String,
     /// The generation in effect.
     pub generation: u64,
+    /// When it was loaded.
+    pub generation_loaded_at: Option<Timestamp>,
     /// The revision of its entries.
     pub policy_revision: String,
     /// How many entries.
     pub entry_count: usize,
     /// How many plugins.
     pub plugin_count: usize,
+    /// What there is to know about each of them.
+    pub plugins: Vec<PluginState>,
+    /// The places that plugins ask.
+    pub endpoints: Vec<EndpointView>,
     /// Open connections.
     pub connections: usize,
     /// How far back decisions can be looked at.
     pub horizon: Horizon,
     /// The audit log, with the head that an auditor writes down.
     pub audit: AuditView,
-    /// How the last reload ended; none before the first.
-    pub last_reload: Option<ReloadReport>,
+    /// How reloads have been ending.
+    pub reloads: Reloads,
+    /// Whether files are watched.
+    pub watching: Watching,
+}
+
+/// One plugin in one look.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PluginState {
+    /// The operator's name for it.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// SHA-256 of the component.
+    pub digest: String,
+    /// Why it was loaded.
+    #[serde(flatten)]
+    pub provenance: ProvenanceView,
+    /// Whether it is being called, or rests after faults.
+    pub breaker: BreakerState,
+    /// Calls since it was loaded,
+    pub calls: u64,
+    /// those of them that were answered without running it,
+    pub memo_hits: u64,
+    /// and those that broke a rule or a limit.
+    pub faults: u64,
+}
+
+impl PluginState {
+    fn new(plugin: &Plugin, provenance: ProvenanceView) -> Self {
+        let counters = plugin.counters();
+        let faults = [
+            OutcomeKind::Trapped,
+            OutcomeKind::OutOfTime,
+            OutcomeKind::OutOfMemory,
+            OutcomeKind::BadOutput,
+        ];
+        Self {
+            name: plugin.name().to_string(),
+            version: plugin.toml().version.clone(),
+            digest: plugin.digest().to_owned(),
+            provenance,
+            breaker: plugin.breaker(),
+            calls: counters.total_calls(),
+            memo_hits: plugin.memo_hits(),
+            faults: faults.into_iter().map(|kind| counters.calls(kind)).sum(),
+        }
+    }
 }
 
 /// `GET /api/v1/status`.
@@ -101,6 +155,14 @@ pub(crate) async fn status(State(admin): State<Shared>) -> Json<Status> {
     let decider = &admin.decider;
     let generation = decider.generation();
     let generation = generation.as_deref();
+    let mut loaded = admin.control.loaded();
+    let plugins = generation.iter().flat_map(|generation| generation.catalogue.plugins());
+    let plugins: Vec<_> = plugins
+        .map(|plugin| {
+            let provenance = loaded.provenance.remove(plugin.name().as_str());
+            PluginState::new(plugin, provenance.unwrap_or_default())
+        })
+        .collect();
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         up_seconds: admin.started.elapsed().as_secs(),
@@ -108,12 +170,16 @@ pub(crate) async fn status(State(admin): State<Shared>) -> Json<Status> {
         readiness: admin.readiness(),
         tier: decider.kernel().tier().to_string(),
         generation: generation.map(|g| g.number).unwrap_or_default(),
+        generation_loaded_at: generation.map(|g| g.loaded_at),
         policy_revision: generation.map(|g| g.policy.revision().to_owned()).unwrap_or_default(),
         entry_count: generation.map(|g| g.policy.entries().count()).unwrap_or_default(),
-        plugin_count: generation.map(|g| g.catalogue.plugins().len()).unwrap_or_default(),
+        plugin_count: plugins.len(),
+        plugins,
+        endpoints: loaded.endpoints,
         connections: decider.admission().open_connections(),
         horizon: decider.ring().horizon(),
         audit: decider.audit().health().into(),
-        last_reload: admin.control.last_reload(),
+        reloads: admin.control.reloads(),
+        watching: admin.control.watching(),
     })
 }

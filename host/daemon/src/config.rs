@@ -3,9 +3,11 @@
 //! One TOML file and `conf.d/*.toml`, later files winning key by key. Every mistake in every file is
 //! reported at once, each with file, line and key; nothing is started with a broken configuration.
 
+mod endpoints;
 mod layout;
 mod plugins;
 mod sections;
+mod supply;
 mod table;
 
 use std::{
@@ -17,7 +19,9 @@ use std::{
     rc::Rc,
 };
 
+use witgate_endpoints::EndpointConfig;
 use witgate_identity::{NodeName, TrustDomain};
+use witgate_provenance::Policy as SupplyPolicy;
 
 pub use self::{
     layout::Layout,
@@ -28,6 +32,7 @@ use self::{
     sections::Partial,
     table::{Source, Table},
 };
+use crate::inputs::Inputs;
 
 /// The trust domain of a one-folder daemon that was not given another.
 pub const DEV_TRUST_DOMAIN: &str = "dev.internal";
@@ -49,6 +54,21 @@ pub struct ConfigError {
     pub key: String,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+/// Where something stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    file: String,
+    line: Option<usize>,
+}
+
+impl Place {
+    /// A mistake there.
+    pub(crate) fn error(self, key: &str, message: impl Into<String>) -> ConfigError {
+        let Self { file, line } = self;
+        ConfigError { file, line, key: key.to_owned(), message: message.into() }
+    }
 }
 
 impl ConfigError {
@@ -99,6 +119,14 @@ pub struct Config {
     pub audit: AuditLimits,
     /// The plugins, by name.
     pub plugins: Vec<PluginConfig>,
+    /// The endpoints that plugins can be granted.
+    pub endpoints: Vec<EndpointConfig>,
+    /// Which plugin files may be loaded.
+    pub supply: SupplyPolicy,
+    /// Reload by itself when a file has changed.
+    pub watch: bool,
+    /// The files that all this was read from.
+    pub(crate) inputs: Inputs,
 }
 
 impl Config {
@@ -109,15 +137,19 @@ impl Config {
     pub fn read(layout: &Layout) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
         let mut whole = Partial::default();
+        let mut inputs = Inputs::default();
         for file in files(layout, &mut errors) {
             match read_bounded(&file) {
-                Ok(text) => whole.overlay(parse(&file.display().to_string(), &text, &mut errors)),
+                Ok(text) => {
+                    inputs.add(&file, text.as_bytes());
+                    whole.overlay(parse(&file.display().to_string(), &text, &mut errors));
+                }
                 Err(error) => errors.push(ConfigError::of_file(&file, error)),
             }
         }
         let config = whole.complete(layout, &mut errors);
         match config {
-            Some(config) if errors.is_empty() => Ok(config),
+            Some(config) if errors.is_empty() => Ok(Self { inputs, ..config }),
             _ => Err(errors),
         }
     }

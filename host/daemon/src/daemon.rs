@@ -2,11 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,10 +11,10 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
 };
-use witgate_admin::{About, Admin, Control, ReloadReport};
+use witgate_admin::{Admin, Control};
 use witgate_attestor::{CompilerCommand, Engine, EngineConfig, EngineError};
 use witgate_decision::{
-    Admission, AdmissionLimits, Decider, DeciderConfig, Generation, Ring,
+    Admission, AdmissionLimits, Decider, DeciderConfig, Ring,
     audit::{Audit, AuditConfig, AuditError},
 };
 use witgate_peer::{FactReader, Kernel, ProbeError, ReadSettings};
@@ -26,11 +22,13 @@ use witgate_protocol::limits::WATCHES_PER_BUCKET;
 
 use crate::{
     admin_connection,
-    config::{Config, ConfigError, Layout},
+    config::Config,
     connection,
+    core::Core,
+    folder_watch,
     gateway::Gateway,
     listener::{ListenError, Listener},
-    load::{self, LoadErrors},
+    load::{self, LoadErrors, Material},
 };
 
 /// Mode of the folder of the public socket: anybody may pass.
@@ -108,21 +106,6 @@ pub struct Daemon {
     admin: Listener,
 }
 
-/// What reload and status need.
-#[derive(Debug)]
-struct Core {
-    layout: Layout,
-    /// As the daemon was started: sockets, limits and audit log are made of it once.
-    config: Config,
-    /// As it was read last: who may look, labels, trust domain.
-    current: RwLock<Config>,
-    engine: Arc<Engine>,
-    gateway: Arc<Gateway>,
-    number: AtomicU64,
-    last_reload: Mutex<Option<ReloadReport>>,
-    reloading: tokio::sync::Mutex<()>,
-}
-
 impl Daemon {
     /// Opens everything, in the order in which it can still fail without a trace: configuration,
     /// kernel, plugins and entries, audit log, and last the sockets.
@@ -146,22 +129,14 @@ impl Daemon {
         load::write_example(&config, owner)
             .map_err(|source| StartError::State { path: config.layout.entries.clone(), source })?;
         let engine = Engine::new(EngineConfig::new(state.join("compiled"), compiler))?;
-        let generation = load::load(&config, &engine, 1).await?;
+        let material = Material::read(&config, Arc::default()).await;
+        let (generation, beside) = load::build(&config, material, &engine, 1, None).await?;
         let public = Listener::bind(&config.public, PUBLIC_DIR)?;
         let admin = Listener::bind(&config.admin, ADMIN_DIR)?;
         let audit = Audit::open(audit_config(&config))?;
         let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
-        decider.install(generation);
-        let core = Core {
-            layout: config.layout.clone(),
-            current: RwLock::new(config.clone()),
-            config,
-            engine,
-            gateway: Arc::new(Gateway::new(decider)),
-            number: AtomicU64::new(1),
-            last_reload: Mutex::default(),
-            reloading: tokio::sync::Mutex::default(),
-        };
+        let core = Core::new(config, engine, Gateway::new(decider));
+        core.begin_with(generation, beside);
         Ok(Self { core: Arc::new(core), public, admin })
     }
 
@@ -187,10 +162,11 @@ impl Daemon {
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let Self { core, public, admin } = self;
         let admin_api = Arc::new(Admin::new(
-            Arc::clone(core.gateway.decider()),
+            Arc::clone(core.gateway().decider()),
             Arc::clone(&core) as Arc<dyn Control>,
         ));
-        let kernel = core.gateway.decider().kernel().clone();
+        let kernel = core.gateway().decider().kernel().clone();
+        let watch = tokio::spawn(folder_watch::run(Arc::clone(&core), core.watched()));
         let admins = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
@@ -198,13 +174,13 @@ impl Daemon {
                 _ = stop.changed() => break,
                 accepted = public.accept() => {
                     let Some(stream) = accepted_or_pause(accepted).await else { continue };
-                    connections.spawn(connection::serve(Arc::clone(&core.gateway), stream));
+                    connections.spawn(connection::serve(Arc::clone(core.gateway()), stream));
                 }
                 accepted = admin.accept() => {
                     let Some(stream) = accepted_or_pause(accepted).await else { continue };
                     // Whoever comes when all places are taken finds the connection closed.
                     let Ok(place) = Arc::clone(&admins).try_acquire_owned() else { continue };
-                    let access = core.current().access.clone();
+                    let access = core.access();
                     let api = Arc::clone(&admin_api);
                     let kernel = kernel.clone();
                     connections.spawn(async move {
@@ -216,14 +192,15 @@ impl Daemon {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
             }
         }
-        core.gateway.drain();
+        watch.abort();
+        core.gateway().drain();
         drop((public, admin));
         tracing::info!(open = connections.len(), "Draining");
         let all = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, all).await.is_err() {
             tracing::info!("Connections that stayed open were closed");
         }
-        match core.gateway.decider().audit().close() {
+        match core.gateway().decider().audit().close() {
             Ok(head) => tracing::info!(audit.head = %head, "Stopped"),
             Err(error) => tracing::error!(error = %error, "The audit log was not closed"),
         }
@@ -238,78 +215,6 @@ async fn accepted_or_pause(accepted: std::io::Result<UnixStream>) -> Option<Unix
             tracing::warn!(error = %error, "Accept failed");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
-        }
-    }
-}
-
-impl Core {
-    async fn reload(&self) -> ReloadReport {
-        // One at a time; whoever asks meanwhile waits and then loads what is there by then.
-        let _turn = self.reloading.lock().await;
-        let number = self.number.load(Ordering::Relaxed) + 1;
-        let layout = self.layout.clone();
-        let read = tokio::task::spawn_blocking(move || Config::read(&layout)).await;
-        let read = read
-            .unwrap_or_else(|error| Err(vec![ConfigError::of_file(&self.layout.config, error)]));
-        let loaded = match read {
-            Ok(config) => {
-                load::load(&config, &self.engine, number).await.map(|loaded| (config, loaded))
-            }
-            Err(config) => Err(LoadErrors { config, ..LoadErrors::default() }),
-        };
-        let report = match loaded {
-            Ok((config, generation)) => self.take_effect(config, generation),
-            Err(errors) => {
-                tracing::error!(errors = %errors, "Reload failed; what was loaded before stays");
-                let current = self.gateway.decider().generation();
-                ReloadReport::failed(current.as_deref(), errors.lines())
-            }
-        };
-        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
-        report
-    }
-}
-
-impl Core {
-    fn take_effect(&self, config: Config, generation: Generation) -> ReloadReport {
-        let mut report = ReloadReport::took_effect(&generation);
-        report.warnings.extend(self.config.needs_restart(&config));
-        self.number.store(generation.number, Ordering::Relaxed);
-        self.gateway.decider().install(generation);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
-        tracing::info!(
-            policy.revision = %report.policy_revision, generation = report.generation, "Reloaded"
-        );
-        report
-    }
-
-    fn current(&self) -> RwLockReadGuard<'_, Config> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Control for Core {
-    fn reload(&self) -> Pin<Box<dyn Future<Output = ReloadReport> + Send + '_>> {
-        Box::pin(self.reload())
-    }
-
-    fn last_reload(&self) -> Option<ReloadReport> {
-        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn is_serving(&self) -> bool {
-        self.gateway.is_ready()
-    }
-
-    fn about(&self) -> About {
-        About {
-            trust_domain: self.current().trust_domain.to_string(),
-            node: self.config.node.to_string(),
-            labels: self.current().labels.clone(),
-            public_socket: self.config.public.path.clone(),
-            admin_socket: self.config.admin.path.clone(),
-            audit_dir: audit_config(&self.config).dir,
-            entries: self.config.layout.entries.clone(),
         }
     }
 }
@@ -345,7 +250,7 @@ fn private_dir(path: &Path) -> Result<(), StartError> {
         .map_err(|source| StartError::State { path: path.to_path_buf(), source })
 }
 
-fn audit_config(config: &Config) -> AuditConfig {
+pub(crate) fn audit_config(config: &Config) -> AuditConfig {
     let max_file_bytes = config.audit.max_file_bytes;
     let max_files = usize::try_from(config.audit.max_files).unwrap_or(usize::MAX);
     let defaults = AuditConfig::new(config.layout.state.join("audit"));

@@ -10,14 +10,22 @@
 
 mod admin_connection;
 mod answer;
+mod causes;
 pub mod config;
 mod connection;
+mod core;
 mod daemon;
+mod endpoint_sets;
 mod first;
+mod folder_watch;
 mod gateway;
+mod history;
 mod http;
+mod inputs;
 pub mod listener;
 pub mod load;
 mod rewound;
+mod supply;
+mod views;
 
 pub use self::daemon::{Daemon, StartError};

@@ -1,21 +1,22 @@
 //! From configuration to a generation: everything is checked before anything takes effect.
 
-use std::{borrow::Cow, collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use witgate_attestor::{Catalogue, Engine, LoadError, PluginSpec};
 use witgate_decision::Generation;
-use witgate_facts::Interface;
-use witgate_identity::TrustDomain;
+use witgate_facts::{Capabilities, Capability};
+use witgate_identity::{PluginName, TrustDomain};
 use witgate_policy::{
     HostLabels, LoadOptions, Policy, PolicyErrors, SourceFile, Vocabulary, default_entries,
 };
 
-use crate::config::{
-    Config, ConfigError, DEV_TRUST_DOMAIN, PluginConfig, read_bounded, read_regular, toml_files,
+use crate::{
+    causes::with_causes,
+    config::{Config, ConfigError, DEV_TRUST_DOMAIN, PluginConfig, read_bounded, toml_files},
+    endpoint_sets::EndpointSets,
+    inputs::Inputs,
+    supply::{Gatekeeper, Provenance},
 };
-
-/// Largest component that is read, in bytes: three times a Python guest.
-const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 
 /// The example entries that an empty folder gets.
 const EXAMPLE: &str = "example.toml";
@@ -36,7 +37,7 @@ impl LoadErrors {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let config = self.config.iter().map(ToString::to_string);
-        let plugins = self.plugins.iter().map(ToString::to_string);
+        let plugins = self.plugins.iter().map(|error| with_causes(error));
         let entries = self.entries.iter().flat_map(PolicyErrors::as_slice).map(ToString::to_string);
         config.chain(plugins).chain(entries).collect()
     }
@@ -63,51 +64,175 @@ pub async fn load(
     engine: &Arc<Engine>,
     number: u64,
 ) -> Result<Generation, LoadErrors> {
-    let (specs, sources, wrong) = read_all(config).await;
-    let mut errors = LoadErrors { config: wrong, ..LoadErrors::default() };
-    let catalogue = match Catalogue::load(engine, specs).await {
-        Ok(catalogue) => Some(catalogue),
-        Err(plugins) => {
-            errors.plugins = plugins;
-            None
+    let material = Material::read(config, Arc::default()).await;
+    Ok(build(config, material, engine, number, None).await?.0)
+}
+
+/// What a generation leaves behind besides itself: for the next one, and for operators.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The files that it was made of, those of the configuration included.
+    pub(crate) inputs: Inputs,
+    pub(crate) endpoints: EndpointSets,
+    /// Why each plugin was loaded.
+    pub(crate) provenance: BTreeMap<PluginName, Provenance>,
+    /// What an operator should know about the endpoints, as they were found when this was read.
+    pub(crate) endpoint_warnings: Vec<String>,
+}
+
+impl Beside {
+    /// The plugins that nobody checked, a sentence for each.
+    pub(crate) fn not_checked(&self) -> Vec<String> {
+        let unchecked = self.provenance.iter().filter(|(_, provenance)| provenance.dev_override);
+        unchecked
+            .map(|(name, _)| {
+                format!(
+                    "plugin {name} is NOT CHECKED against lock file and signatures, because of \
+                     dev_override; when it is done, take that out and pin it: witgate plugin add FILE"
+                )
+            })
+            .collect()
+    }
+}
+
+/// Everything that was read from disk for a generation, and what was wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Material {
+    pub(crate) beside: Beside,
+    pub(crate) errors: Vec<ConfigError>,
+    specs: Vec<PluginSpec>,
+    entries: Vec<SourceFile>,
+}
+
+impl Material {
+    /// Reads components and entries on a thread that may wait for a disk.
+    pub(crate) async fn read(config: &Config, earlier: Arc<Beside>) -> Self {
+        let config = config.clone();
+        let read = tokio::task::spawn_blocking(move || Self::read_now(&config, &earlier));
+        read.await.unwrap_or_else(|error| Self { errors: vec![broken(&error)], ..Self::default() })
+    }
+
+    fn read_now(config: &Config, earlier: &Beside) -> Self {
+        let mut this = Self::default();
+        let Self { beside, errors, .. } = &mut this;
+        beside.inputs = config.inputs.clone();
+        beside.endpoints = EndpointSets::new(&config.endpoints, &earlier.endpoints);
+        let gatekeeper = Gatekeeper::new(config, &mut beside.inputs, errors);
+        for plugin in &config.plugins {
+            match this.spec(plugin, config, &gatekeeper) {
+                Ok(mut spec) => {
+                    let views = &mut this.beside.endpoints;
+                    spec.endpoints = views.view(&spec.name, &spec.grants, &earlier.endpoints);
+                    this.specs.push(spec);
+                }
+                Err(error) => this.errors.push(error),
+            }
         }
+        this.beside.endpoint_warnings = this.beside.endpoints.warnings();
+        this.entries = sources(&config.layout.entries, &mut this.errors);
+        for entries in &this.entries {
+            this.beside.inputs.add(Path::new(&entries.name), entries.text.as_bytes());
+        }
+        this
+    }
+
+    /// One plugin as the attestor crate wants it; a built-in one brings its own grants and cap.
+    fn spec(
+        &mut self,
+        plugin: &PluginConfig,
+        config: &Config,
+        gatekeeper: &Gatekeeper<'_>,
+    ) -> Result<PluginSpec, ConfigError> {
+        let mut spec = PluginSpec {
+            grants: plugin.grants.clone().unwrap_or_default(),
+            settings: plugin.settings.clone(),
+            required: plugin.required,
+            max_assurance: plugin.max_assurance,
+            ..PluginSpec::new(plugin.name.clone(), plugin.source.clone(), &[][..])
+        };
+        let provenance = match plugin.file(&config.layout.plugins) {
+            Some(path) => {
+                let read = gatekeeper.read(plugin, path, &mut self.beside.inputs)?;
+                spec.origin = read.path.display().to_string();
+                spec.bytes = Cow::Owned(read.component.into_bytes());
+                read.provenance
+            }
+            None => {
+                embed(plugin, &mut spec)?;
+                Some(Provenance { builtin: true, ..Provenance::default() })
+            }
+        };
+        if let Some(provenance) = provenance {
+            self.beside.provenance.insert(plugin.name.clone(), provenance);
+        }
+        Ok(spec)
+    }
+}
+
+/// Fills in a plugin that is part of the daemon.
+fn embed(plugin: &PluginConfig, spec: &mut PluginSpec) -> Result<(), ConfigError> {
+    let name = plugin.builtin_name().unwrap_or_default();
+    let builtin = witgate_builtins::find(name).ok_or_else(|| {
+        let known: Vec<_> = witgate_builtins::ALL.iter().map(|builtin| builtin.name).collect();
+        let known = known.join(", ");
+        plugin.mistake("source", format!("there is no built-in {name:?}; there are {known}"))
+    })?;
+    spec.bytes = Cow::Borrowed(builtin.wasm);
+    spec.grants = plugin.grants.clone().unwrap_or_else(|| capabilities(builtin.default_grants));
+    let cap = || builtin.max_assurance.and_then(|word| word.parse().ok());
+    spec.max_assurance = plugin.max_assurance.or_else(cap);
+    Ok(())
+}
+
+fn capabilities(words: &[&str]) -> Capabilities {
+    words.iter().filter_map(|word| word.parse::<Capability>().ok()).collect()
+}
+
+/// Makes a generation of what was read. What `earlier` has and would come out the same is taken
+/// over from there.
+pub(crate) async fn build(
+    config: &Config,
+    material: Material,
+    engine: &Arc<Engine>,
+    number: u64,
+    earlier: Option<&Catalogue>,
+) -> Result<(Generation, Beside), LoadErrors> {
+    let Material { beside, errors, specs, entries } = material;
+    let mut errors = LoadErrors { config: errors, ..LoadErrors::default() };
+    let loaded = match earlier {
+        Some(earlier) => earlier.reload(engine, specs).await,
+        None => Catalogue::load(engine, specs).await,
     };
+    let catalogue = loaded.map_err(|plugins| errors.plugins = plugins).ok();
+    errors.config.extend(not_admitted(config, catalogue.as_ref(), &beside));
     // An entry about a plugin that is not there is inert, so without a catalogue what can be said
     // about the entries by themselves is said all the same.
     let complete = catalogue.as_ref().filter(|_| errors.config.is_empty());
     let vocabulary = complete.map(Generation::vocabulary).unwrap_or_default();
     let strict = config.strict_plugins && complete.is_some();
-    let policy = match policy(config, sources, vocabulary, strict).await {
-        Ok(policy) => Some(policy),
-        Err(entries) => {
-            errors.entries = Some(entries);
-            None
-        }
-    };
+    let policy = policy(config, entries, vocabulary, strict).await;
+    let policy = policy.map_err(|entries| errors.entries = Some(entries)).ok();
     match (catalogue, policy) {
         (Some(catalogue), Some(policy)) if errors.is_empty() => {
-            Ok(Generation::new(number, catalogue, policy))
+            Ok((Generation::new(number, catalogue, policy), beside))
         }
         _ => Err(errors),
     }
 }
 
-/// Reads components and entries on a thread that may wait for a disk.
-async fn read_all(config: &Config) -> (Vec<PluginSpec>, Vec<SourceFile>, Vec<ConfigError>) {
-    let config = config.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut errors = Vec::new();
-        let mut specs = Vec::new();
-        for plugin in &config.plugins {
-            match spec(plugin, &config.layout.plugins) {
-                Ok(spec) => specs.push(spec),
-                Err(error) => errors.push(error),
-            }
-        }
-        let sources = sources(&config.layout.entries, &mut errors);
-        (specs, sources, errors)
-    });
-    read.await.unwrap_or_else(|error| (Vec::new(), Vec::new(), vec![broken(&error)]))
+/// Plugins that were loaded although nobody said that they may be: a mistake of ours, if there ever
+/// is one, which must not have the last word.
+fn not_admitted(
+    config: &Config,
+    catalogue: Option<&Catalogue>,
+    beside: &Beside,
+) -> Vec<ConfigError> {
+    let loaded = |plugin: &&PluginConfig| {
+        catalogue.is_some_and(|catalogue| catalogue.plugin(&plugin.name).is_some())
+    };
+    let unknown = |plugin: &&PluginConfig| !beside.provenance.contains_key(&plugin.name);
+    let plugins = config.plugins.iter().filter(loaded).filter(unknown);
+    plugins.map(|plugin| plugin.mistake("source", "it was not admitted")).collect()
 }
 
 /// A hundred thousand entries take a second or two: not on a thread that serves.
@@ -174,44 +299,4 @@ pub fn write_example(config: &Config, owner: u32) -> std::io::Result<()> {
     }
     fs::create_dir_all(dir)?;
     fs::write(dir.join(EXAMPLE), default_entries(owner))
-}
-
-/// One plugin as the attestor crate wants it; a built-in one brings its own grants and cap.
-fn spec(plugin: &PluginConfig, plugins_dir: &Path) -> Result<PluginSpec, ConfigError> {
-    let wrong = |message: String| ConfigError {
-        file: "configuration".to_owned(),
-        line: None,
-        key: format!("plugins.{}.source", plugin.name),
-        message,
-    };
-    let mut spec = PluginSpec {
-        name: plugin.name.clone(),
-        bytes: Cow::Borrowed(&[]),
-        origin: plugin.source.clone(),
-        grants: plugin.grants.clone().unwrap_or_default(),
-        settings: plugin.settings.clone(),
-        required: plugin.required,
-        max_assurance: plugin.max_assurance,
-    };
-    if let Some(name) = plugin.source.strip_prefix("builtin:") {
-        let builtin = witgate_builtins::find(name).ok_or_else(|| {
-            let known: Vec<_> = witgate_builtins::ALL.iter().map(|builtin| builtin.name).collect();
-            wrong(format!("there is no built-in {name:?}; there are {}", known.join(", ")))
-        })?;
-        spec.bytes = Cow::Borrowed(builtin.wasm);
-        spec.grants = plugin.grants.clone().unwrap_or_else(|| interfaces(builtin.default_grants));
-        spec.max_assurance = plugin
-            .max_assurance
-            .or_else(|| builtin.max_assurance.and_then(|word| word.parse().ok()));
-    } else {
-        let path = plugins_dir.join(&plugin.source);
-        let bytes = read_regular(&path, MAX_COMPONENT)
-            .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-        (spec.bytes, spec.origin) = (Cow::Owned(bytes), path.display().to_string());
-    }
-    Ok(spec)
-}
-
-fn interfaces(words: &[&str]) -> BTreeSet<Interface> {
-    words.iter().filter_map(|word| word.parse().ok()).collect()
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use witgate_attestor::{Attestation, Outcome, UnknownKey};
+use witgate_attestor::{Attestation, Outcome, UnknownKey, Use};
 use witgate_facts::FactName;
 use witgate_identity::{Assurance, Attested, DecisionId, PluginName};
 use witgate_policy::{Blocked, Denial, Evidence, Granted, Observed, Unknown};
@@ -170,8 +170,14 @@ pub struct AttestorView {
     pub elapsed_us: u64,
     /// The most memory the guest had.
     pub memory_bytes: u64,
+    /// It did not have to be run: it had been asked the same, with the same answers, before.
+    #[serde(default)]
+    pub from_memo: bool,
     /// The facts that it read.
     pub facts_read: Vec<FactName>,
+    /// What it took from its cache and from endpoints, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Use>,
     /// What it said.
     pub selectors: Vec<Attested>,
     /// What it could not say.
@@ -187,7 +193,9 @@ impl From<Attestation> for AttestorView {
             outcome: attestation.outcome,
             elapsed_us: micros(attestation.elapsed),
             memory_bytes: attestation.memory_bytes,
+            from_memo: attestation.from_memo,
             facts_read: attestation.facts_read.iter().collect(),
+            uses: attestation.uses,
             selectors: attestation.selectors,
             unknown: attestation.unknown,
         }
@@ -198,13 +206,25 @@ pub(crate) fn micros(elapsed: std::time::Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// About how many bytes it takes to keep a use.
+fn room(used: &Use) -> usize {
+    64 + match used {
+        Use::Cache { key, .. } => key.len(),
+        Use::Endpoint { endpoint, request, outcome, .. } => {
+            endpoint.len() + request.len() + outcome.len()
+        }
+    }
+}
+
 impl Why {
     /// About how many bytes it takes in memory, for the ring's bound.
     pub(crate) fn weight(&self) -> usize {
         let selectors = self.attestors.iter().flat_map(|attestor| &attestor.selectors);
         let values: usize = selectors.map(|attested| 96 + attested.selector.value().len()).sum();
+        let uses: usize = self.attestors.iter().flat_map(|attestor| &attestor.uses).map(room).sum();
         let facts: usize = self.facts.iter().map(|fact| 32 + fact.value.len()).sum();
         1024 + values
+            + uses
             + facts
             + 256 * (self.granted.len() + self.observed.len() + self.attestors.len())
     }

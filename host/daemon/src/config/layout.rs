@@ -13,6 +13,8 @@ pub struct Layout {
     pub entries: PathBuf,
     /// Plugins named by a relative path are looked for here.
     pub plugins: PathBuf,
+    /// `plugins.lock`, beside the configuration: which plugin files may be loaded.
+    pub lock: PathBuf,
     /// The public socket.
     pub public_socket: PathBuf,
     /// The admin socket.
@@ -32,6 +34,7 @@ impl Layout {
             config_dir: "/etc/witgate/conf.d".into(),
             entries: "/etc/witgate/entries.d".into(),
             plugins: "/usr/lib/witgate/plugins".into(),
+            lock: "/etc/witgate/plugins.lock".into(),
             public_socket: "/run/witgate/public/api.sock".into(),
             admin_socket: "/run/witgate/admin/admin.sock".into(),
             state: "/var/lib/witgate".into(),
@@ -47,6 +50,7 @@ impl Layout {
             config_dir: dir.join("conf.d"),
             entries: dir.join("entries.d"),
             plugins: dir.join("plugins"),
+            lock: dir.join("plugins.lock"),
             public_socket: dir.join("public/api.sock"),
             admin_socket: dir.join("admin/admin.sock"),
             state: dir.join("state"),

@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use witgate_endpoints::EndpointConfig;
 use witgate_identity::{NodeName, TrustDomain};
 use witgate_protocol::limits as protocol;
 
-use super::{Config, ConfigError, DEV_TRUST_DOMAIN, Layout, PluginConfig, table::Table};
+use super::{
+    Config, ConfigError, DEV_TRUST_DOMAIN, Layout, PluginConfig, endpoints, supply::PartialSupply,
+    table::Table,
+};
+use crate::inputs::Inputs;
 
 /// Mode of the public socket: any local process may ask about itself.
 const PUBLIC_MODE: u32 = 0o666;
@@ -17,6 +22,12 @@ const AUDIT_FILE_MIB: u64 = 64;
 const AUDIT_FILES: u32 = 16;
 /// Default memory of recent decisions.
 const RING_MIB: u64 = 16;
+
+/// Whether files are watched if nothing is said. What has changed then takes effect without a
+/// command, which is what whoever drops a plugin into a folder expects; and nothing takes effect
+/// that is not valid as a whole. Whoever rolls out several files over some time, which are only
+/// right together, switches it off and reloads at the end.
+const WATCH: bool = true;
 
 /// A listening Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +103,9 @@ pub(super) struct Partial {
     audit_file_mib: Option<u64>,
     audit_files: Option<u32>,
     plugins: Vec<PluginConfig>,
+    endpoints: Vec<EndpointConfig>,
+    supply: PartialSupply,
+    watch: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +142,10 @@ impl Partial {
         });
         partial.plugins =
             table.tables("plugins", PluginConfig::read).into_iter().flatten().collect();
+        partial.endpoints =
+            table.tables("endpoints", endpoints::read).into_iter().flatten().collect();
+        partial.supply = table.table("supply", PartialSupply::read);
+        partial.watch = table.table("reload", |reload| reload.take("watch"));
         partial
     }
 
@@ -170,6 +188,12 @@ impl Partial {
             self.plugins.retain(|earlier| earlier.name != plugin.name);
             self.plugins.push(plugin);
         }
+        for endpoint in later.endpoints {
+            self.endpoints.retain(|earlier| earlier.name() != endpoint.name());
+            self.endpoints.push(endpoint);
+        }
+        self.supply.overlay(later.supply);
+        over(&mut self.watch, later.watch);
     }
 
     /// Fills in the defaults; only the trust domain has none, except in one folder.
@@ -191,6 +215,11 @@ impl Partial {
             return None;
         };
         let limits = self.limits();
+        self.plugins.iter().for_each(|plugin| plugin.check(layout.one_folder, errors));
+        // An endpoint that has a mistake is not among them, which is no second mistake.
+        if errors.is_empty() {
+            endpoints::check_granted(&self.plugins, &self.endpoints, errors);
+        }
         Some(Config {
             trust_domain,
             node: self.node.unwrap_or_else(own_name),
@@ -209,6 +238,10 @@ impl Partial {
                 max_files: self.audit_files.unwrap_or(AUDIT_FILES),
             },
             plugins: if self.plugins.is_empty() { builtins() } else { self.plugins },
+            endpoints: self.endpoints,
+            supply: self.supply.complete(errors),
+            watch: self.watch.unwrap_or(WATCH),
+            inputs: Inputs::default(),
             layout: layout.clone(),
         })
     }

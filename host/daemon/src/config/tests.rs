@@ -52,10 +52,10 @@ fn every_mistake_is_found_at_once_with_its_place() {
         "witgate.toml:4: listen.public.mode: permission bits",
         "witgate.toml:5: listen.public.path: the path of a socket must be absolute",
         "witgate.toml:7: limits.requests_per_second: must be at least 1",
-        "plugins.Bad",
-        "witgate.toml:11: plugins.x.grants: there is no interface \"everything\"",
+        "witgate.toml:8: plugins.Bad: ",
+        "witgate.toml:11: plugins.x.grants: \"everything\" cannot be granted: there is no interface",
         "witgate.toml:12: plugins.x.max_assurance: 'certain' is not one of",
-        "plugins.x.source: missing",
+        "witgate.toml:10: plugins.x.source: missing",
     ];
     for part in expected {
         assert!(found.iter().any(|error| error.contains(part)), "{part} not in {found:#?}");
@@ -101,17 +101,133 @@ fn a_plugin_keeps_its_settings() {
     assert_eq!(config.plugins[0].grants.as_ref().unwrap().len(), 1);
 }
 
+#[test]
+fn every_mistake_about_an_endpoint_is_found_with_its_place() {
+    let found = errors(
+        "[endpoints.docker]\nunix = \"run/docker.sock\"\npaths = [\"/a/../b\", \"x\"]\n\
+         methods = [\"DELETE\"]\ntimeout_ms = 0\n[endpoints.kubelet]\nurl = \"https://127.0.0.1:10250\"\n\
+         concurrency = \"many\"\npath = []\n[endpoints.Bad]\nunix = \"/s\"\npaths = [\"/\"]\n",
+    );
+    let expected = [
+        "witgate.toml:2: endpoints.docker.unix: `unix` is \"run/docker.sock\": write an absolute path",
+        "witgate.toml:3: endpoints.docker.paths: `paths` is \"/a/../b\"",
+        "witgate.toml:3: endpoints.docker.paths: `paths` is \"x\"",
+        "witgate.toml:4: endpoints.docker.methods: `methods` is \"DELETE\"",
+        "witgate.toml:5: endpoints.docker.timeout_ms: `timeout_ms` is 0: it must be from 1",
+        "witgate.toml:6: endpoints.kubelet.ca_file: `ca_file` is missing",
+        "witgate.toml:6: endpoints.kubelet.paths: `paths` is missing",
+        "witgate.toml:8: endpoints.kubelet.concurrency: invalid type",
+        "witgate.toml:9: endpoints.kubelet.path: unknown key; did you mean paths?",
+        "witgate.toml:10: endpoints.Bad: an endpoint cannot be called \"Bad\"",
+    ];
+    for part in expected {
+        assert!(found.iter().any(|error| error.contains(part)), "{part} not in {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn a_value_of_another_type_is_complained_about_once() {
+    let found = errors("[endpoints.a]\nunix = \"/s\"\npaths = 5\n");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("witgate.toml:3: endpoints.a.paths: invalid type"), "{found:?}");
+    let found = errors("[endpoints.a]\nunix = \"/s\"\npaths = []\n");
+    assert!(found.len() == 1 && found[0].contains("witgate.toml:3"), "{found:?}");
+}
+
+#[test]
+fn a_grant_of_an_endpoint_that_is_not_there_says_what_to_write() {
+    let plugin = "[plugins.x]\nsource = \"x.wasm\"\ngrants = [\"cmdline\", \"http:docker\"]\n";
+    let found = errors(plugin);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("witgate.toml:3: plugins.x.grants: "), "{found:?}");
+    let (_, lines) = found[0].split_once("\n\n").unwrap();
+    let (_dir, layout) = layout(&format!("{plugin}{lines}"));
+    let config = Config::read(&layout).unwrap();
+    assert_eq!(config.endpoints[0].name(), "docker");
+}
+
+#[test]
+fn a_later_file_replaces_an_endpoint_as_a_whole() {
+    let first = "[endpoints.a]\nunix = \"/a\"\npaths = [\"/\"]\ntimeout_ms = 5\n\
+                 [endpoints.b]\nunix = \"/b\"\npaths = [\"/\"]\n[reload]\nwatch = false\n\
+                 [supply]\nrequire_lock = true\n";
+    let (dir, layout) = layout(first);
+    let before = Config::read(&layout).unwrap();
+    fs::create_dir(dir.path().join("conf.d")).unwrap();
+    let later = "[endpoints.a]\nunix = \"/a\"\npaths = [\"/\"]\n[supply]\nrequire_lock = false\n";
+    fs::write(dir.path().join("conf.d/a.toml"), later).unwrap();
+    let after = Config::read(&layout).unwrap();
+    let of = |config: &Config, name: &str| {
+        config.endpoints.iter().find(|endpoint| endpoint.name() == name).cloned()
+    };
+    assert_ne!(of(&before, "a"), of(&after, "a"));
+    assert_eq!(of(&before, "b"), of(&after, "b"));
+    assert_eq!((before.supply.require_lock, after.supply.require_lock), (true, false));
+    assert!(!after.watch);
+}
+
+/// A minisign public key, from its documentation.
+const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+#[test]
+fn keys_that_are_none_and_signatures_without_a_key_are_mistakes() {
+    let found = errors("[supply]\nrequire_signature = true\n");
+    assert!(found[0].starts_with("witgate.toml:2: supply.require_signature: no key is trusted"));
+    let wrong = "[supply]\ntrusted_keys = [{ name = \"a\", key = \"RW\" }, { name = \"b\", key = \"x\" }]\n";
+    let found = errors(wrong);
+    assert!(found.len() == 1 && found[0].starts_with("witgate.toml:2: supply.trusted_keys: "));
+    assert!(found[0].contains("key \"a\"") && found[0].contains("key \"b\""), "{found:?}");
+    let good = format!(
+        "[supply]\nrequire_signature = true\ntrusted_keys = [{{ name = \"a\", key = \"{KEY}\" }}]\n"
+    );
+    let (_dir, layout) = layout(&good);
+    let supply = Config::read(&layout).unwrap().supply;
+    assert!(supply.require_signature && supply.trusted_keys.names().count() == 1);
+}
+
+#[test]
+fn an_unchecked_plugin_is_for_a_folder_of_ones_own() {
+    let text = "[plugins.x]\nsource = \"x.wasm\"\ndev_override = true\n";
+    let (_dir, mut layout) = layout(&format!("trust_domain = \"a.example\"\n{text}"));
+    assert!(Config::read(&layout).unwrap().plugins[0].dev_override);
+    layout.one_folder = false;
+    let error = Config::read(&layout).unwrap_err().remove(0).to_string();
+    assert!(error.contains(":4: plugins.x.dev_override: an installed daemon"), "{error}");
+    let found = errors("[plugins.x]\nsource = \"builtin:unix\"\ndev_override = true\n");
+    assert!(found[0].contains("x.dev_override: a built-in plugin is not checked"), "{found:?}");
+    let found = errors("[plugins.x]\nsource = \"builtin:unix\"\nsignature = \"x.minisig\"\n");
+    assert!(found[0].contains(":3: plugins.x.signature: a built-in"), "{found:?}");
+    let found = errors("[plugins.x]\nsource = \"x.wasm\"\nsignature = \"x.sig\"\n");
+    assert!(found[0].contains("ends in .minisig"), "{found:?}");
+}
+
+/// What stands in comments of the file that `witgate init` writes is there to be used.
+#[test]
+fn the_commented_configuration_is_one() {
+    let template = include_str!("../../../cli/src/witgate.toml");
+    let is_setting = |line: &str| {
+        let key = line.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
+        line.starts_with('[') || (key != line && key.starts_with(" = "))
+    };
+    let uncommented: Vec<_> = template
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)).unwrap_or(line))
+        .collect();
+    let (_dir, layout) = layout(&uncommented.join("\n"));
+    let config = Config::read(&layout).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert_eq!((config.plugins.len(), config.endpoints.len()), (3, 2));
+    assert_eq!(config.supply.trusted_keys.names().count(), 1);
+    let os = config.plugins.iter().find(|plugin| plugin.name.as_str() == "os").unwrap();
+    assert_eq!(os.grants.as_ref().unwrap().len(), 2);
+}
+
 /// The example values of a schema's object as a table.
 fn examples(schema: &serde_json::Value) -> toml::Table {
     let properties = schema["properties"].as_object().unwrap();
     let value = |property: &serde_json::Value| match property.get("examples") {
         Some(examples) => toml::Value::try_from(&examples[0]).unwrap(),
-        None if property.get("properties").is_some() => examples(property).into(),
-        None => toml::Table::from_iter([(
-            "unix".to_owned(),
-            examples(&property["additionalProperties"]).into(),
-        )])
-        .into(),
+        None => examples(property).into(),
     };
     properties.iter().map(|(key, property)| (key.clone(), value(property))).collect()
 }
@@ -120,8 +236,9 @@ fn examples(schema: &serde_json::Value) -> toml::Table {
 fn the_schema_allows_what_the_daemon_reads() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let (_dir, layout) = layout(&examples(&schema).to_string());
-    let config = Config::read(&layout).unwrap();
-    assert_eq!((config.plugins.len(), config.node.as_str()), (1, "edge1"));
+    let config = Config::read(&layout).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert_eq!((config.plugins.len(), config.node.as_str()), (2, "edge1"));
+    assert_eq!(config.endpoints.len(), 2);
 }
 
 /// The keys that the daemon names when it meets one that it does not know.
@@ -139,6 +256,7 @@ fn the_daemon_reads_what_the_schema_allows() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let listen = &schema["properties"]["listen"]["properties"];
     let plugin = &schema["properties"]["plugins"]["additionalProperties"];
+    let endpoint = &schema["properties"]["endpoints"]["additionalProperties"];
     let tables = [
         ("", &schema),
         ("[host]", &schema["properties"]["host"]),
@@ -148,6 +266,9 @@ fn the_daemon_reads_what_the_schema_allows() {
         ("[listen.admin.view]", &listen["admin"]["properties"]["view"]),
         ("[limits]", &schema["properties"]["limits"]),
         ("[audit]", &schema["properties"]["audit"]),
+        ("[reload]", &schema["properties"]["reload"]),
+        ("[supply]", &schema["properties"]["supply"]),
+        ("[endpoints.docker]", endpoint),
         ("[plugins.unix]", plugin),
     ];
     for (table, schema) in tables {

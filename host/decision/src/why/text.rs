@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use witgate_attestor::Use;
 use witgate_policy::Considered;
 use witgate_protocol::frame::printable;
 
@@ -105,8 +106,10 @@ fn write_process(out: &mut String, why: &Why) -> std::fmt::Result {
 fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result {
     let millis = std::time::Duration::from_micros(attestor.elapsed_us).as_secs_f64() * 1000.0;
     let required = if attestor.required { ", required" } else { "" };
+    let memo = if attestor.from_memo { ", from the memo" } else { "" };
     let outcome = printable(attestor.outcome.to_string().as_bytes());
-    writeln!(out, "  {:<12} {millis:.2} ms  {outcome}{required}", attestor.plugin.as_str())?;
+    writeln!(out, "  {:<12} {millis:.2} ms  {outcome}{memo}{required}", attestor.plugin.as_str())?;
+    attestor.uses.iter().try_for_each(|used| write_use(out, used))?;
     for attested in &attestor.selectors {
         writeln!(out, "    {:<8} {}", attested.assurance.as_str(), attested.selector)?;
     }
@@ -120,6 +123,20 @@ fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result
         )?;
     }
     Ok(())
+}
+
+/// What an answer rests on besides the facts: how old it is, or what was asked just now.
+fn write_use(out: &mut String, used: &Use) -> std::fmt::Result {
+    match used {
+        Use::Cache { scope, key, age_ms } => {
+            let key = printable(key.as_bytes());
+            writeln!(out, "    cache    {} {key}, put there {age_ms} ms ago", scope.as_str())
+        }
+        Use::Endpoint { endpoint, request, outcome, elapsed_ms } => {
+            let [request, outcome] = [request, outcome].map(|text| printable(text.as_bytes()));
+            writeln!(out, "    endpoint {endpoint} {request}: {outcome} in {elapsed_ms} ms")
+        }
+    }
 }
 
 fn write_entries(out: &mut String, detail: &Detail) -> std::fmt::Result {
