@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use witgate_endpoints::EndpointConfig;
+
+use crate::{plugin::args::PluginCommand, process::endpoint};
 
 /// Tells, with kernel evidence, which workload is on the other end of a Unix socket.
 #[derive(Debug, Parser)]
@@ -64,11 +67,17 @@ pub(crate) enum Command {
     /// Check, test and suggest entries.
     #[command(subcommand)]
     Entry(EntryCommand),
+    /// Record processes, to test plugins with.
+    #[command(subcommand)]
+    Fixture(FixtureCommand),
     /// Write a commented configuration.
     #[command(
         after_help = "Example:\n  witgate init --trust-domain example.org --dir /tmp/witgate"
     )]
     Init(InitOptions),
+    /// Write, test, look at and add plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Load plugins and entries anew; on any error the old ones stay.
     #[command(after_help = "Example:\n  witgate reload --dir /tmp/witgate")]
     Reload(Form),
@@ -116,6 +125,44 @@ pub(crate) enum EntryCommand {
     /// Run the tests that stand in the entry files.
     #[command(after_help = "Example:\n  witgate entry test --dir /tmp/witgate")]
     Test(Form),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FixtureCommand {
+    /// Write everything that a plugin may know about a process to a file, secrets taken out.
+    #[command(
+        after_help = "Examples:\n  witgate fixture record --pid 4242 --plugin . -o fixtures/nginx.json\n  witgate fixture record --listen /tmp/record.sock -o fixtures/app.json"
+    )]
+    Record(RecordOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("who").required(true)))]
+pub(crate) struct RecordOptions {
+    /// This process.
+    #[arg(long, group = "who", value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+    /// Whoever connects next to a socket that is made for it.
+    #[arg(long, group = "who", value_name = "PATH")]
+    pub(crate) listen: Option<PathBuf>,
+    /// Record what this plugin asks for, and what endpoints answer it [default: every fact that
+    /// takes no name].
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) plugin: Option<PathBuf>,
+    /// Where an endpoint is that the plugin asks: NAME=unix:/PATH.
+    #[arg(long, value_name = "NAME=PLACE", value_parser = endpoint, requires = "plugin")]
+    pub(crate) endpoint: Vec<EndpointConfig>,
+    /// The fixture [default: standard output].
+    #[arg(short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Keep what looks like a secret.
+    #[arg(long)]
+    pub(crate) keep_secrets: bool,
+    /// Replace a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]

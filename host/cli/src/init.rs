@@ -1,6 +1,6 @@
 //! `witgate init`.
 
-use std::{fs, io, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, io};
 
 use witgate_daemon::config::{Layout, SCHEMA};
 use witgate_identity::TrustDomain;
@@ -10,13 +10,11 @@ use crate::{
     args::{InitOptions, Place},
     exit::{Exit, Failure},
     output::say,
+    put::put,
 };
 
 /// The commented configuration; the trust domain is filled in.
 const TEMPLATE: &str = include_str!("witgate.toml");
-
-/// Mode of a file that was not there, before the umask.
-const NEW_FILE: u32 = 0o644;
 
 /// Writes a configuration and example entries; never over what is there, unless told to.
 pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure> {
@@ -36,7 +34,7 @@ pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure
     };
     fs::create_dir_all(&layout.entries).map_err(failed)?;
     let config = TEMPLATE.replace("example.org", domain.as_str());
-    put(&layout.config, &config).map_err(failed)?;
+    put(&layout.config, config.as_bytes()).map_err(failed)?;
     say(&format!("wrote {}", layout.config.display()));
     let example = layout.entries.join("example.toml");
     if !example.exists() {
@@ -45,21 +43,8 @@ pub(crate) fn init(place: &Place, options: &InitOptions) -> Result<Exit, Failure
         say(&format!("wrote {}", example.display()));
     }
     let schema = layout.config.with_file_name("witgate.schema.json");
-    put(&schema, SCHEMA).map_err(failed)?;
+    put(&schema, SCHEMA.as_bytes()).map_err(failed)?;
     say(&format!("wrote {}", schema.display()));
     say("check it with: witgate entry check");
     Ok(Exit::Ok)
-}
-
-/// Puts a file in place whole or not at all; what is replaced keeps its mode.
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    let mode = fs::metadata(path).map_or(NEW_FILE, |old| old.permissions().mode());
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(mode & 0o777))
-        .tempfile_in(dir)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

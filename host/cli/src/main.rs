@@ -7,10 +7,14 @@ mod audit;
 mod doctor;
 mod entry;
 mod exit;
+mod fixture;
 mod init;
 mod operate;
 mod output;
 mod place;
+mod plugin;
+mod process;
+mod put;
 mod serve;
 mod why;
 
@@ -19,7 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
 use self::{
-    args::{Arguments, AuditCommand, Command, EntryCommand},
+    args::{Arguments, AuditCommand, Command, EntryCommand, FixtureCommand},
     exit::{Exit, Failure},
 };
 
@@ -61,7 +65,9 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
             entry::suggest(place, &decision, form)
         }
         Command::Entry(EntryCommand::Test(form)) => entry::test(place, form),
+        Command::Fixture(FixtureCommand::Record(options)) => fixture::record(&options),
         Command::Init(options) => init::init(place, &options),
+        Command::Plugin(command) => plugin::run(place, command),
         Command::Reload(form) => operate::reload(place, form),
         Command::Serve => serve::serve(place),
         Command::Status(form) => operate::status(place, form),

@@ -1,7 +1,9 @@
 //! `status` and `reload`.
 
 use hyper::Method;
-use witgate_admin::{ReloadReport, Status};
+use witgate_admin::{EndpointView, PluginState, ReloadReport, Status};
+use witgate_attestor::BreakerState;
+use witgate_protocol::frame::printable;
 
 use crate::{
     admin_client::ask,
@@ -25,6 +27,8 @@ pub(crate) fn status(place: &Place, form: Form) -> Result<Exit, Failure> {
 fn for_people(status: &Status) -> String {
     let word = if status.readiness.ready { "ready" } else { "not ready" };
     let about = &status.about;
+    let watching = if status.watching.on { "watched" } else { "not watched" };
+    let loaded = status.generation_loaded_at.map(|at| format!(", since {at}")).unwrap_or_default();
     let mut lines = vec![
         format!(
             "{word}  witgate {}  node {}  up {} s",
@@ -32,7 +36,7 @@ fn for_people(status: &Status) -> String {
         ),
         format!("trust domain  {}", about.trust_domain),
         format!(
-            "generation    {}: {} entries ({}), {} plugins",
+            "generation    {}: {} entries ({}), {} plugins{loaded}; files are {watching}",
             status.generation, status.entry_count, status.policy_revision, status.plugin_count
         ),
         format!("kernel tier   {}", status.tier),
@@ -43,12 +47,61 @@ fn for_people(status: &Status) -> String {
         ),
         format!("audit head    {}", status.audit.head),
     ];
+    lines.extend(status.plugins.iter().map(plugin_for_people));
+    lines.extend(status.endpoints.iter().map(endpoint_for_people));
     lines.extend(status.readiness.reasons.iter().map(|reason| format!("not ready: {reason}")));
     lines.extend(status.readiness.warnings.iter().map(|warning| format!("warning: {warning}")));
-    if let Some(report) = status.last_reload.as_ref().filter(|report| !report.ok) {
-        lines.extend(report.errors.iter().map(|error| format!("reload: {error}")));
+    if let Some(failing) = &status.reloads.failing {
+        lines.push(format!(
+            "reload        FAILED {} times since {}, last at {}",
+            failing.times, failing.since, failing.last
+        ));
+        lines.extend(failing.errors.iter().map(|error| format!("reload: {error}")));
     }
     lines.join("\n")
+}
+
+/// What it is, who says so, and how it does.
+fn plugin_for_people(plugin: &PluginState) -> String {
+    let provenance = &plugin.provenance;
+    let mut said = Vec::new();
+    if provenance.builtin {
+        said.push("built in".to_owned());
+    } else {
+        let digest: String = plugin.digest.chars().take(12).collect();
+        said.push(format!("sha256 {digest}"));
+        said.push(if provenance.pinned { "pinned" } else { "not pinned" }.to_owned());
+        said.extend(provenance.signed_by.iter().map(|key| format!("signed by {key}")));
+    }
+    if provenance.dev_override {
+        said.push("NOT CHECKED (dev_override)".to_owned());
+    }
+    said.push(format!("{} calls, {} from the memo", plugin.calls, plugin.memo_hits));
+    if plugin.faults > 0 {
+        said.push(format!("{} FAULTS", plugin.faults));
+    }
+    match plugin.breaker {
+        BreakerState::Working => {}
+        BreakerState::RestingFor(shares) => {
+            said.push(format!("RESTS for {shares} of those who ask (a uid in a control group)"));
+        }
+        BreakerState::Resting(left) => said.push(format!("RESTS for {} ms", left.as_millis())),
+    }
+    format!("plugin        {} {}: {}", plugin.name, plugin.version, said.join(", "))
+}
+
+fn endpoint_for_people(endpoint: &EndpointView) -> String {
+    let trouble = endpoint.trouble().map(|error| {
+        format!("; FAILED last, at {}: {}", error.at, printable(error.text.as_bytes()))
+    });
+    format!(
+        "endpoint      {} ({}): {} requests, {} answered{}",
+        endpoint.name,
+        endpoint.place,
+        endpoint.requests,
+        endpoint.answered,
+        trouble.unwrap_or_default()
+    )
 }
 
 /// `witgate reload`.

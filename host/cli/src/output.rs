@@ -24,3 +24,8 @@ pub(crate) fn say_json(value: &impl Serialize) -> Result<(), Failure> {
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "witgate: {}", text.trim_end());
 }
+
+/// Prints a word about what is being done, where it is in no script's way.
+pub(crate) fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}

@@ -3,14 +3,19 @@
 
 mod admin;
 mod ask;
+mod author;
 mod command;
 mod examples;
+mod fixture_record;
 mod hostile;
+mod hot_reload;
 mod identities;
 mod life;
 mod place;
+mod plugin_add;
 mod plugins;
 mod reload;
+mod supply;
 mod why;
 
 use serde_json::Value;
