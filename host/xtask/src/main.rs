@@ -8,8 +8,9 @@
 //! It depends on nothing heavy, so that it starts before anything else is built.
 
 mod demo;
+mod documents;
+mod languages;
 mod needs;
-mod readme;
 mod shell;
 mod test;
 

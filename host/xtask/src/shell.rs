@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use crate::needs;
+
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -17,7 +19,19 @@ pub fn root() -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    if let Ok(path) = needs::path() {
+        command.env("PATH", path);
+    }
     command
+}
+
+/// Another program, in a folder of the checkout, with the guests' toolchains on its path.
+pub fn program(name: &str, folder: &str) -> Result<Command> {
+    let path = needs::path()?;
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    let mut command = Command::new(found.with_context(|| format!("{name} is not installed"))?);
+    command.current_dir(root().join(folder)).env("PATH", path);
+    Ok(command)
 }
 
 /// Where cargo puts what it builds.

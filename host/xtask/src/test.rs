@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, needs, readme,
+    demo, documents, languages, needs,
     shell::{cargo, root, run},
 };
 
@@ -15,15 +15,19 @@ const LONG_REUSE_TRIES: &str = "100000";
 type Step = (&'static str, fn(bool) -> Result<()>);
 
 const STEPS: &[Step] = &[
-    ("needs", |_| needs::programs().and_then(|()| needs::wasm_target())),
+    ("needs", |_| {
+        needs::packages().and_then(|()| needs::wasm_target()).and_then(|()| needs::guest_tools())
+    }),
     ("fmt", |_| fmt()),
     ("clippy", |_| clippy()),
     ("test", unit_and_end_to_end),
     ("doc", |_| doc()),
     ("guests", |_| guests()),
+    ("languages", |_| languages::all()),
     ("deny", |_| deny()),
     ("once", |_| demo::once()),
-    ("readme", |_| readme::run()),
+    ("readme", |_| documents::run("README.md", 10)),
+    ("guide", |_| documents::run("plugins/README.md", 20)),
 ];
 
 /// Runs all steps, or those named.
@@ -78,7 +82,8 @@ fn doc() -> Result<()> {
 
 /// The guests' own tests run natively: their logic does not know that it is Wasm.
 fn guests() -> Result<()> {
-    run(cargo().current_dir(root().join("plugins")).args(["test", "--locked", "--workspace"]))
+    let test = ["test", "--locked", "--workspace", "--all-features"];
+    run(cargo().current_dir(root().join("plugins")).args(test))
 }
 
 fn deny() -> Result<()> {

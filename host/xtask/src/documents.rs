@@ -1,15 +1,18 @@
-//! Runs every command that the README shows, in order, as it stands there.
+//! Runs every command that a document shows, in order, as it stands there.
 //!
 //! Blocks fenced as ```` ```console ```` hold lines that begin with `$ `; those are the commands,
 //! the rest is what a reader should expect to see. A line `# …` before a command may say
 //! `# exits 1`. All commands of one block run in one shell, with the daemon of the block before it
 //! still running if it was started with `&`.
 
-use std::{fmt::Write as _, fs, path::Path, process::Command};
+use std::{ffi::OsStr, fmt::Write as _, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{build_witgate, root};
+use crate::{
+    needs,
+    shell::{build_witgate, root},
+};
 
 /// Cuts the commands out of the README's `console` blocks. A command goes on over lines that end in
 /// a backslash, and over a here-document that ends in `END`.
@@ -39,38 +42,42 @@ fn goes_on(command: &str) -> bool {
     command.ends_with('\\') || (command.contains("<<'END'") && !command.ends_with("\nEND"))
 }
 
-/// Runs them in one shell, in an empty folder, with the built binary on the path.
-pub fn run() -> Result<()> {
+/// Runs the commands of a document in one shell, in an empty folder, with the built binary and the
+/// guests' toolchains on the path. There must be at least so many.
+pub fn run(document: &str, at_least: usize) -> Result<()> {
     let binary = build_witgate()?;
-    let readme = fs::read_to_string(root().join("README.md")).context("README.md")?;
-    let commands = commands(&readme);
-    if commands.len() < 10 {
+    let text = fs::read_to_string(root().join(document)).context(document.to_owned())?;
+    let commands = commands(&text);
+    if commands.len() < at_least {
         bail!(
-            "README.md shows only {} commands in console blocks; has the format changed?",
+            "{document} shows only {} commands in console blocks; has the format changed?",
             commands.len()
         );
     }
-    let folder = std::env::temp_dir().join(format!("witgate-readme-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("witgate-document-{}", std::process::id()));
     fs::create_dir(&folder)?;
     let outcome = run_in(&folder, &binary, &commands);
     fs::remove_dir_all(&folder)?;
-    outcome
+    outcome.with_context(|| {
+        format!("a command of {document} failed; it is the last one shown above")
+    })?;
+    println!("    {} commands of {document} ran", commands.len());
+    Ok(())
 }
 
 fn run_in(folder: &Path, binary: &Path, commands: &[String]) -> Result<()> {
-    let path = std::env::var("PATH").context("PATH")?;
     let tools = binary.parent().context("the binary has no folder")?;
+    let path = [tools.as_os_str().to_owned(), needs::path()?].join(OsStr::new(":"));
     let status = Command::new("bash")
         .args(["-u", "-o", "pipefail", "-c"])
         .arg(script(commands))
-        .env("PATH", format!("{}:{path}", tools.display()))
+        .env("PATH", path)
         .current_dir(folder)
         .stdin(std::process::Stdio::null())
         .status()?;
     if !status.success() {
-        bail!("a command of README.md failed; the last one shown above");
+        bail!("the shell ended with {status}");
     }
-    println!("    {} commands of README.md ran", commands.len());
     Ok(())
 }
 
