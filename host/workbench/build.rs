@@ -15,8 +15,17 @@ const EXAMPLES: [&str; 6] = ["rust", "go", "c", "python", "js", "ts"];
 const SDKS: [&str; 5] = ["sdk", "sdk-go", "sdk-c", "sdk-python", "sdk-js"];
 
 /// Folders that hold nothing an author wrote.
-const LEFT_OUT: [&str; 8] =
-    [".git", "target", "build", "node_modules", "__pycache__", ".pytest_cache", ".venv", "dist"];
+const LEFT_OUT: [&str; 9] = [
+    ".git",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".venv",
+    "__pycache__",
+    "build",
+    "dist",
+    "node_modules",
+    "target",
+];
 
 fn main() -> ExitCode {
     match run() {

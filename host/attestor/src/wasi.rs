@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::io::AsyncWrite;
-use wasmtime::component::{Linker, ResourceType};
+use wasmtime::component::{HasData, Linker, ResourceType};
 use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
     WasiView,
@@ -131,12 +131,34 @@ pub(crate) fn shared(resource: &str) -> Option<ResourceType> {
     }
 }
 
+/// The environment and the arguments of a guest. That there are none is the same in every call, so
+/// whoever asks for them, as Python and Go do at their start, can still be answered from the memo.
+struct Nothing;
+
+impl HasData for Nothing {
+    type Data<'a> = Self;
+}
+
+impl bindings::cli::environment::Host for Nothing {
+    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
 /// Links what is in [`REAL`].
 pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     use bindings::{cli, random};
     // `io`, `clocks`, `random/random` and the standard streams.
     p2::add_to_linker_proxy_interfaces_async(linker)?;
-    cli::environment::add_to_linker::<Sandbox, WasiCli>(linker, Sandbox::cli)?;
+    cli::environment::add_to_linker::<Sandbox, Nothing>(linker, |_| Nothing)?;
     cli::exit::add_to_linker::<Sandbox, WasiCli>(linker, Sandbox::cli)?;
     cli::terminal_input::add_to_linker::<Sandbox, WasiCli>(linker, Sandbox::cli)?;
     cli::terminal_output::add_to_linker::<Sandbox, WasiCli>(linker, Sandbox::cli)?;
