@@ -82,6 +82,12 @@ pub enum Outcome {
     Reported,
     /// Not this plugin's kind of process: its keys do not hold.
     NotApplicable,
+    /// It asks to be asked again. Only of a recorded process, which will not have changed; in a
+    /// decision the plugin is asked again.
+    Retry {
+        /// After how many milliseconds.
+        after_ms: u32,
+    },
     /// Something the plugin needs is not there now, or the plugin is resting after faults.
     Unavailable {
         /// Why, for the operator.
@@ -125,6 +131,8 @@ pub enum OutcomeKind {
     Reported,
     /// See [`Outcome::NotApplicable`].
     NotApplicable,
+    /// See [`Outcome::Retry`].
+    Retry,
     /// See [`Outcome::Unavailable`].
     Unavailable,
     /// See [`Outcome::Failed`].
@@ -143,9 +151,10 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Reported,
         Self::NotApplicable,
+        Self::Retry,
         Self::Unavailable,
         Self::Failed,
         Self::Trapped,
@@ -161,6 +170,7 @@ impl OutcomeKind {
         match self {
             Self::Reported => "reported",
             Self::NotApplicable => "not-applicable",
+            Self::Retry => "retry",
             Self::Unavailable => "unavailable",
             Self::Failed => "failed",
             Self::Trapped => "trapped",
@@ -179,6 +189,7 @@ impl Outcome {
         match self {
             Self::Reported => OutcomeKind::Reported,
             Self::NotApplicable => OutcomeKind::NotApplicable,
+            Self::Retry { .. } => OutcomeKind::Retry,
             Self::Unavailable { .. } => OutcomeKind::Unavailable,
             Self::Failed { .. } => OutcomeKind::Failed,
             Self::Trapped { .. } => OutcomeKind::Trapped,
@@ -213,6 +224,7 @@ impl std::fmt::Display for Outcome {
         match self {
             Self::Reported => f.write_str("reported"),
             Self::NotApplicable => f.write_str("not applicable"),
+            Self::Retry { after_ms } => write!(f, "asks to be asked again in {after_ms} ms"),
             Self::Unavailable { reason } => write!(f, "unavailable: {reason}"),
             Self::Failed { reason } => write!(f, "failed: {reason}"),
             Self::Trapped { reason } => write!(f, "trapped: {reason}"),

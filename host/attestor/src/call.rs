@@ -35,7 +35,9 @@ pub(crate) async fn attest(
         Ok(()) => {
             let endpoints = Arc::clone(&plugin.0.endpoints);
             let (facts, wants) = (Arc::clone(facts), Arc::clone(&call.wants));
-            let subject = Subject { facts, wants, endpoints, settings: None, mode: Mode::Decide };
+            let cache = Arc::clone(&plugin.0.common.cache);
+            let (settings, mode) = (None, Mode::Decide);
+            let subject = Subject { facts, wants, endpoints, cache, settings, mode };
             let outcome = attempts(plugin, &subject, deadline, &mut attestation).await;
             plugin.0.breaker.record(&outcome, Instant::now(), share);
             outcome
@@ -86,7 +88,12 @@ async fn attempts(
     for attempt in 0..=limits::MAX_RETRIES {
         let pause = match once(plugin, subject, deadline, attestation).await {
             Answer::Final(outcome) => return outcome,
-            Answer::Retry(pause) => pause.min(limits::MAX_RETRY_PAUSE),
+            Answer::Retry(after_ms) if subject.mode == Mode::Replay => {
+                return Outcome::Retry { after_ms };
+            }
+            Answer::Retry(after_ms) => {
+                Duration::from_millis(after_ms.into()).min(limits::MAX_RETRY_PAUSE)
+            }
         };
         let again = Instant::now() + pause;
         if attempt == limits::MAX_RETRIES || again >= deadline {
@@ -102,7 +109,8 @@ async fn attempts(
 
 enum Answer {
     Final(Outcome),
-    Retry(Duration),
+    /// After so many milliseconds.
+    Retry(u32),
 }
 
 /// One call: answered from the memo, or in one fresh instance, which is gone when this returns.
@@ -219,7 +227,7 @@ fn judge(
             attestation.unknown = check.not_applicable();
             Outcome::NotApplicable
         }
-        Err(Failure::Retry(ms)) => return Answer::Retry(Duration::from_millis((*ms).into())),
+        Err(Failure::Retry(after_ms)) => return Answer::Retry(*after_ms),
         Err(Failure::Unavailable(reason)) => Outcome::Unavailable { reason: shown(reason) },
         Err(Failure::Failed(reason)) => Outcome::Failed { reason: shown(reason) },
     })

@@ -39,9 +39,9 @@ pub struct PluginSpec {
     /// trusts the plugin with that difference writes `max_assurance = "kernel"`, as the default
     /// configuration does for the built-in ones.
     pub max_assurance: Option<Assurance>,
-    /// Whether the fixtures that the component brings along must hold. Off only where they are run
-    /// one by one, for their author.
-    pub own_fixtures: bool,
+    /// It is loaded for its author: then neither do the fixtures that the component brings along have
+    /// to hold, nor must it take these settings. They are run one by one, each with its own.
+    pub for_author: bool,
 }
 
 impl fmt::Debug for PluginSpec {
@@ -73,7 +73,7 @@ impl PluginSpec {
             settings: serde_json::Value::Object(serde_json::Map::new()),
             required: false,
             max_assurance: None,
-            own_fixtures: true,
+            for_author: false,
         }
     }
 

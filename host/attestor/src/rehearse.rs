@@ -112,10 +112,14 @@ impl Outcome {
     /// Why it ended so, if there is anything to say.
     fn reason(&self) -> Option<String> {
         match self {
-            Self::Unavailable { reason }
-            | Self::Failed { reason }
-            | Self::Trapped { reason }
-            | Self::BadOutput { reason } => Some(reason.clone()),
+            // Which export it was is no news here.
+            Self::Trapped { reason } => {
+                Some(reason.strip_prefix("`attest`: ").unwrap_or(reason).to_owned())
+            }
+            Self::Unavailable { reason } | Self::Failed { reason } | Self::BadOutput { reason } => {
+                Some(reason.clone())
+            }
+            Self::Retry { .. } => Some(self.to_string()),
             _ => None,
         }
     }
@@ -133,6 +137,7 @@ impl Plugin {
             endpoints: Arc::clone(&facts) as _,
             facts,
             wants: Arc::new(Wants::new(wants.unwrap_or_else(|| self.all_keys()))),
+            cache: Arc::default(),
             settings: Some(settings.into()),
             mode: Mode::Replay,
         };
@@ -152,6 +157,7 @@ impl Plugin {
             facts,
             wants: Arc::new(Wants::new(self.all_keys())),
             endpoints: endpoints.unwrap_or_else(|| Arc::clone(&self.0.endpoints)),
+            cache: Arc::default(),
             settings: None,
             mode: Mode::Run,
         };

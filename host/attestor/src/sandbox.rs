@@ -16,8 +16,15 @@ use witgate_facts::{
 };
 
 use crate::{
-    Engine, Limit, Question, bindings::witgate::attestor::types as wit, cache::Lead, limits,
-    lines::printable, memory::Meter, plan::Wants, plugin::Common, wasi::Wasi,
+    Engine, Limit, Question,
+    bindings::witgate::attestor::types as wit,
+    cache::{Cache, Lead},
+    limits,
+    lines::printable,
+    memory::Meter,
+    plan::Wants,
+    plugin::Common,
+    wasi::Wasi,
 };
 
 /// The state of one call: what the guest may do, what it did, and what it has left.
@@ -63,6 +70,9 @@ pub(crate) struct Subject {
     pub(crate) facts: Arc<dyn FactSource>,
     pub(crate) wants: Arc<Wants>,
     pub(crate) endpoints: Arc<dyn Endpoints>,
+    /// What the plugin keeps. Only a decision has the plugin's own: what a recording or somebody's
+    /// look makes it keep must never be found by a decision.
+    pub(crate) cache: Arc<Cache>,
     /// Other settings than the configured ones.
     pub(crate) settings: Option<Arc<str>>,
     pub(crate) mode: Mode,

@@ -19,7 +19,11 @@ pub fn all() -> Result<()> {
         sandboxed(&binary, &folder, language).with_context(|| format!("the language {language}"))
     });
     fs::remove_dir_all(&folder)?;
-    outcome
+    outcome?;
+    // Every interface, and every mistake that an author can make, in the real sandbox.
+    ["plugins/sdk-go/tests/everything", "plugins/sdk-python/tests/everything"].iter().try_for_each(
+        |folder| run(program(&binary.display().to_string(), ".")?.args(["plugin", "test", folder])),
+    )
 }
 
 fn example(language: &str) -> String {

@@ -19,7 +19,7 @@ impl wit::Host for Sandbox {
             Ok(found) => found,
             Err(refused) => return Ok(Err(refused)),
         };
-        let cache = Arc::clone(&self.common().cache);
+        let cache = Arc::clone(&self.subject("cache", "get")?.cache);
         let clock = Arc::clone(&self.clock);
         let waiting = clock.wait();
         // Who leads the search for one thing does not wait for another: two could wait for
@@ -63,7 +63,7 @@ impl wit::Host for Sandbox {
             }
         };
         let ttl = Duration::from_millis(ttl_ms.into()).min(limits::CACHE_TTL);
-        self.common().cache.put(&place, value, ttl, facts);
+        self.subject("cache", "put")?.cache.put(&place, value, ttl, facts);
         self.leads.retain(|lead| lead.place() != &place);
         Ok(Ok(()))
     }

@@ -348,6 +348,27 @@ fn request() -> HttpRequest {
     }
 }
 
+/// What a recording makes a plugin keep is gone with it, or a component's own fixtures could put an
+/// answer in the mouth of the daemon.
+#[tokio::test]
+async fn a_recording_leaves_nothing_in_the_cache() {
+    let (catalogue, _) = counted("keep for all").await;
+    let plugin = &catalogue.plugins()[0];
+    let exchange = json!({
+        "endpoint": "api",
+        "request": { "method": "GET", "path": "/value" },
+        "outcome": { "ok": { "status": 200, "body": "recorded" } },
+    });
+    let facts = Recorded { exchanges: vec![serde_json::from_value(exchange).unwrap()], ..scene() };
+    let expected = serde_json::from_value(json!({
+        "outcome": "reported", "settings": { "do": "keep for all" },
+    }))
+    .unwrap();
+    let said_of_it = said(&plugin.rehearse(facts, Some(&expected)).await);
+    assert_eq!(said_of_it, ["reach:answer:recorded"]);
+    assert_eq!(said(&attest(&catalogue, scene()).await[0]), ["reach:answer:0"]);
+}
+
 #[tokio::test]
 async fn a_replay_stands_still() {
     let catalogue = load(vec![reach("clock")]).await;

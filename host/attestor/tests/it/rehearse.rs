@@ -77,6 +77,14 @@ async fn what_a_plugin_says_can_be_expected_from_now_on() {
     }
 }
 
+#[tokio::test]
+async fn who_asks_to_be_asked_again_about_a_recording_is_not() {
+    let catalogue = load(vec![fixture("retry")]).await;
+    let said = catalogue.plugins()[0].rehearse(crate::host::process(1000), None).await;
+    assert_eq!(said.outcome.to_string(), "asks to be asked again in 1 ms");
+    assert_eq!(said.host_calls, 0);
+}
+
 #[test]
 fn a_component_can_be_looked_at_without_running_it() {
     let unix = builtin("unix");

@@ -176,7 +176,7 @@ impl Newcomer {
             grants: wish.grants.clone(),
             settings: configuration.settings()?,
             max_assurance: wish.max_assurance,
-            own_fixtures: true,
+            for_author: false,
             ..self.source.spec()?
         };
         let loaded = Workshop::open()?.load(spec);

@@ -69,7 +69,7 @@ impl Source {
             // Loading it says what is wrong, in better words.
             Err(_) => (PluginName::new("plugin").map_err(Failure::internal)?, Default::default()),
         };
-        Ok(PluginSpec { grants, own_fixtures: false, ..PluginSpec::new(name, origin, bytes) })
+        Ok(PluginSpec { grants, for_author: true, ..PluginSpec::new(name, origin, bytes) })
     }
 }
 
