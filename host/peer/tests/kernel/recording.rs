@@ -1,4 +1,8 @@
-use std::{fs, process::Command, sync::Arc};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 use witgate_facts::{
     Capabilities, Capability, FactSource as _, FileRoot, Recorder, Redaction, fixture::Recorded,
@@ -60,7 +64,9 @@ async fn a_process_that_was_recorded_can_be_asked_the_same() {
 async fn a_recording_has_no_secret_of_the_process() {
     let scene = Scene::new();
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", "sleep 1000; :", "sh", "--password=hunter2"]).env("TOKEN", "hunter2");
+    // Waits by itself, so that nothing is left when it is killed.
+    command.args(["-c", "read line", "sh", "--password=hunter2"]).env("TOKEN", "hunter2");
+    command.stdin(Stdio::piped());
     let child = Started(command.spawn().unwrap());
     let line = format!("/proc/{}/cmdline", child.pid());
     until("exec", || fs::read(&line).is_ok_and(|line| line.ends_with(b"hunter2\0")));
