@@ -135,6 +135,9 @@ pub const MEMO_ANSWER_BYTES: usize = 16 << 10;
 /// Questions of one call that are noted. A plugin that asks more is not memoised.
 pub const TRACE_QUESTIONS: usize = 128;
 
+/// Different paths that one call may look at. All plugins of a request share what is read for it.
+pub const PATHS: usize = 16;
+
 /// Uses of cache and endpoints in one call that are shown to the operator.
 pub const USES: usize = 32;
 

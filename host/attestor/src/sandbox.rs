@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     pin::Pin,
     sync::{
         Arc, OnceLock,
@@ -12,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Store, UpdateDeadline};
 use witgate_facts::{
     CacheScope, Capability, Endpoints, FactError, FactFuture, FactName, FactResult, FactSet,
-    FactSource,
+    FactSource, FileRoot,
 };
 
 use crate::{
@@ -105,6 +106,8 @@ pub(crate) struct FactLog {
     /// The guest saw or did something else than asking these questions: the same answers need not
     /// lead to the same report.
     pub(crate) impure: bool,
+    /// Which files it looked at.
+    pub(crate) paths: BTreeSet<(FileRoot, String)>,
     /// What it took from the cache and from endpoints, for the operator.
     pub(crate) uses: Vec<Use>,
 }
@@ -178,6 +181,9 @@ pub(crate) enum Stop {
          trailing slashes"
     )]
     NoPath { function: &'static str, path: String },
+    /// It looked at too many files.
+    #[error("it looked at more than {} different paths in one call", limits::PATHS)]
+    TooManyPaths,
     /// It called something of WASI that plugins do not have.
     #[error("it called `{interface}#{function}`; plugins have no files and no network")]
     NoSuchThing { interface: String, function: String },

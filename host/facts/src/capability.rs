@@ -15,7 +15,7 @@ pub enum Capability {
     Interface(Interface),
     /// One variable of the environment.
     Variable(String),
-    /// One path below a root; with a slash at its end, everything below it.
+    /// One path below a root; with a slash at its end, that directory and everything below it.
     Path(FileRoot, String),
     /// One endpoint, by the name that the operator gave it.
     Endpoint(String),
@@ -101,7 +101,8 @@ impl Capability {
     pub fn covers(&self, asked: &Self) -> bool {
         match (self, asked) {
             (Self::Path(root, granted), Self::Path(asked_root, asked)) if root == asked_root => {
-                granted == asked || (granted.ends_with('/') && asked.starts_with(granted.as_str()))
+                let below = granted.ends_with('/') && asked.starts_with(granted.as_str());
+                granted == asked || below || granted.strip_suffix('/') == Some(asked.as_str())
             }
             _ => self == asked,
         }
@@ -333,6 +334,7 @@ mod tests {
         let granted = parse("files.host:/var/lib/").unwrap();
         assert!(granted.covers(&parse("files.host:/var/lib/x").unwrap()));
         assert!(granted.covers(&parse("files.host:/var/lib/x/").unwrap()));
+        assert!(granted.covers(&parse("files.host:/var/lib").unwrap()), "it can be listed");
         assert!(!granted.covers(&parse("files.host:/var/library").unwrap()));
         assert!(!granted.covers(&parse("files.workload:/var/lib/x").unwrap()));
         let file = parse("files.host:/var/lib").unwrap();

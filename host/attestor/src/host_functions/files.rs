@@ -4,6 +4,7 @@ use super::Told;
 use crate::{
     Question,
     bindings::witgate::attestor::files as wit,
+    limits,
     sandbox::{Sandbox, Stop},
 };
 
@@ -37,7 +38,7 @@ impl Sandbox {
     /// Whether this path may be looked at. A path that is none, as one with `..`, traps like one
     /// that was not asked for: it could only be a try to reach another.
     fn may_look(
-        &self,
+        &mut self,
         function: &'static str,
         root: wit::Root,
         path: &str,
@@ -50,6 +51,10 @@ impl Sandbox {
             return Err(Stop::NoPath { function, path: path.escape_debug().to_string() }.into());
         }
         self.may(function, path, Capability::Path(root, path.to_owned()))?;
+        self.log.paths.insert((root, path.to_owned()));
+        if self.log.paths.len() > limits::PATHS {
+            return Err(Stop::TooManyPaths.into());
+        }
         Ok(root)
     }
 }

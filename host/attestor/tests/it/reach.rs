@@ -160,6 +160,19 @@ async fn an_unreadable_file_is_unknown_and_one_that_is_not_there_is_no() {
     assert!(matches!(denied.outcome, Outcome::Failed { .. }), "{denied:?}");
 }
 
+#[tokio::test]
+async fn too_many_paths_are_a_trap() {
+    let files = (0..100).map(|number| {
+        let status = Some(Fact::Ok(None));
+        (format!("/etc/{number}"), RecordedFile { status, ..RecordedFile::default() })
+    });
+    let facts = Recorded { host_files: files.collect(), ..scene() };
+    let attestation = attest(&load(vec![reach("many files")]).await, facts).await.remove(0);
+    let Outcome::Trapped { reason } = &attestation.outcome else { panic!("{attestation:?}") };
+    assert!(reason.contains("more than 16 different paths"), "{reason}");
+    assert_eq!(attestation.host_calls, 17, "its settings, and 16 paths");
+}
+
 /// An endpoint that answers with the number of the request.
 #[derive(Debug, Default)]
 struct Counting(AtomicU32);
