@@ -1,22 +1,28 @@
 //! Reloading by itself when a file has changed.
 //!
-//! What the kernel tells is a hint and nothing more: events get lost, come in the middle of a
-//! write, and say nothing of what a link points to. So after a hint, and once it is quiet, everything
-//! is read as for any other reload, and compared by digest with what is in effect.
+//! What the kernel tells is a hint and nothing more: events get lost, and say nothing of what a link
+//! points to. So after a hint, and once it is quiet, everything is read as for any other reload, and
+//! compared by digest with what is in effect.
+//!
+//! A file that somebody writes to is not looked at before it is closed: half of the entries would
+//! be valid, too, and the other half may be the ones that deny.
 //!
 //! Every hint also renews the watch as a whole: a folder that was removed and made again, moved
 //! away, or put in place of another is found by its path, whatever happened in between. The new
 //! watch begins before the old one ends, and before anything is read, so nothing falls between.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
@@ -29,6 +35,9 @@ use crate::{config::Config, core::Core, inputs::Inputs};
 const QUIET: Duration = Duration::from_millis(200);
 /// How long a folder that is never quiet can put it off.
 const LATEST: Duration = Duration::from_secs(2);
+/// How long a file that stays open for writing can put it off after the last write to it. Copies
+/// over a slow network pause for seconds.
+const WRITING: Duration = Duration::from_secs(30);
 /// When to try again if the kernel refuses: it has no watch left, or a folder cannot be read.
 const RETRY: Duration = Duration::from_secs(30);
 /// How often a watch is renewed at once because folders come and go while it begins.
@@ -59,13 +68,8 @@ impl Watched {
         Self { folders, tables, files }
     }
 
-    /// Whether an event can be about anything that counts. Whoever writes a log of ours into one of
-    /// the folders must not make us look again at every line.
-    fn concerns(&self, event: &Event) -> bool {
-        let read_only = matches!(event.kind, EventKind::Access(_));
-        !read_only && (event.need_rescan() || event.paths.iter().any(|path| self.counts(path)))
-    }
-
+    /// Whether a path is about anything that counts. Whoever writes a log of ours into one of the
+    /// folders must not make us look again at every line.
     fn counts(&self, path: &Path) -> bool {
         let is_table = || {
             let table = path.extension().is_some_and(|extension| extension == "toml");
@@ -87,6 +91,73 @@ impl Watched {
     }
 }
 
+/// What the kernel told since we looked last.
+#[derive(Debug, Default)]
+struct Hints {
+    hint: Notify,
+    /// Files that somebody writes to, and until when that counts.
+    writing: Mutex<BTreeMap<PathBuf, Instant>>,
+}
+
+impl Hints {
+    fn take(&self, watched: &Watched, event: notify::Result<Event>) {
+        // An error means that something may have been missed, as does a full queue.
+        let Some(event) = event.ok().filter(|event| !event.need_rescan()) else {
+            self.writing().clear();
+            return self.hint.notify_one();
+        };
+        for path in event.paths.into_iter().filter(|path| watched.counts(path)) {
+            match event.kind {
+                EventKind::Modify(ModifyKind::Data(_)) => {
+                    self.writing().insert(path, Instant::now() + WRITING);
+                }
+                EventKind::Access(AccessKind::Close(AccessMode::Write))
+                | EventKind::Modify(ModifyKind::Name(_))
+                | EventKind::Remove(_) => drop(self.writing().remove(&path)),
+                // Somebody reads; most often we ourselves.
+                EventKind::Access(_) => continue,
+                _ => {}
+            }
+            self.hint.notify_one();
+        }
+    }
+
+    /// Until when somebody may still be writing; none if nobody is.
+    fn written_until(&self, now: Instant) -> Option<Instant> {
+        let mut writing = self.writing();
+        writing.retain(|_, until| *until > now);
+        writing.values().max().copied()
+    }
+
+    /// Waits for a hint, then until there is none for a while, and until nobody writes.
+    async fn settled(&self) {
+        self.hint.notified().await;
+        loop {
+            self.quiet().await;
+            let Some(until) = self.written_until(Instant::now()) else { return };
+            tokio::select! {
+                () = self.hint.notified() => {}
+                () = sleep_until(until) => {}
+            }
+        }
+    }
+
+    async fn quiet(&self) {
+        let latest = Instant::now() + LATEST;
+        loop {
+            tokio::select! {
+                () = self.hint.notified() => {}
+                () = sleep(QUIET) => return,
+                () = sleep_until(latest) => return,
+            }
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Instant>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A watch; it ends when this is dropped.
 struct Armed {
     _watcher: RecommendedWatcher,
@@ -95,11 +166,11 @@ struct Armed {
 }
 
 /// Begins to watch. Blocks as long as a file system does.
-fn arm(watched: &Arc<Watched>, hint: &Arc<Notify>) -> Result<Armed, notify::Error> {
+fn arm(watched: &Arc<Watched>, hints: &Arc<Hints>) -> Result<Armed, notify::Error> {
     let mut renewals = 0;
     loop {
         let places = watched.places();
-        let armed = arm_once(watched, &places, hint)?;
+        let armed = arm_once(watched, &places, hints)?;
         renewals += 1;
         if places == watched.places() || renewals == RENEWALS {
             return Ok(armed);
@@ -110,15 +181,10 @@ fn arm(watched: &Arc<Watched>, hint: &Arc<Notify>) -> Result<Armed, notify::Erro
 fn arm_once(
     watched: &Arc<Watched>,
     places: &BTreeSet<&Path>,
-    hint: &Arc<Notify>,
+    hints: &Arc<Hints>,
 ) -> Result<Armed, notify::Error> {
-    let (concerned, hint) = (Arc::clone(watched), Arc::clone(hint));
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        // An error means that something may have been missed.
-        if event.as_ref().map_or(true, |event| concerned.concerns(event)) {
-            hint.notify_one();
-        }
-    })?;
+    let (concerned, hints) = (Arc::clone(watched), Arc::clone(hints));
+    let mut watcher = notify::recommended_watcher(move |event| hints.take(&concerned, event))?;
     let mut problem = None;
     for place in places {
         if let Err(error) = watcher.watch(place, RecursiveMode::NonRecursive) {
@@ -144,7 +210,7 @@ fn cause(error: notify::Error) -> String {
 
 /// Watches and reloads until the daemon ends.
 pub(crate) async fn run(core: Arc<Core>, mut wanted: watch::Receiver<Option<Arc<Watched>>>) {
-    let hint = Arc::new(Notify::new());
+    let hints = Arc::new(Hints::default());
     let mut armed = None;
     loop {
         let Some(watched) = wanted.borrow_and_update().clone() else {
@@ -155,7 +221,7 @@ pub(crate) async fn run(core: Arc<Core>, mut wanted: watch::Receiver<Option<Arc<
             }
             continue;
         };
-        let (problem, now) = match begin(&watched, &hint).await {
+        let (problem, now) = match begin(&watched, &hints).await {
             Ok(now) => (now.problem.clone(), Some(now)),
             Err(problem) => (Some(problem), None),
         };
@@ -164,30 +230,102 @@ pub(crate) async fn run(core: Arc<Core>, mut wanted: watch::Receiver<Option<Arc<
         drop(std::mem::replace(&mut armed, now));
         core.reload_if_changed().await;
         tokio::select! {
-            () = settled(&hint) => {}
+            () = hints.settled() => {}
             changed = wanted.changed() => if changed.is_err() { return },
             () = sleep(RETRY), if failed => {}
         }
     }
 }
 
-async fn begin(watched: &Arc<Watched>, hint: &Arc<Notify>) -> Result<Armed, String> {
-    let (watched, hint) = (Arc::clone(watched), Arc::clone(hint));
-    match tokio::task::spawn_blocking(move || arm(&watched, &hint)).await {
+async fn begin(watched: &Arc<Watched>, hints: &Arc<Hints>) -> Result<Armed, String> {
+    let (watched, hints) = (Arc::clone(watched), Arc::clone(hints));
+    match tokio::task::spawn_blocking(move || arm(&watched, &hints)).await {
         Ok(armed) => armed.map_err(cause),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Waits for a hint, and then until there is none for a while.
-async fn settled(hint: &Notify) {
-    hint.notified().await;
-    let latest = Instant::now() + LATEST;
-    loop {
-        tokio::select! {
-            () = hint.notified() => {}
-            () = sleep(QUIET) => return,
-            () = sleep_until(latest) => return,
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use notify::event::{CreateKind, DataChange, Flag, MetadataKind, RemoveKind};
+
+    use super::*;
+
+    fn watched() -> Watched {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
+        Watched {
+            folders: paths(&["/d", "/d/entries.d", "/d/plugins"]),
+            tables: paths(&["/d/entries.d"]),
+            files: paths(&["/d/witgate.toml", "/d/plugins/os.wasm"]),
         }
+    }
+
+    const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+    const CLOSED: EventKind = EventKind::Access(AccessKind::Close(AccessMode::Write));
+
+    /// Whether anybody may be writing after these events, now and for how long at most.
+    fn writing(events: &[(EventKind, &str)]) -> (bool, bool) {
+        let hints = Hints::default();
+        for (kind, path) in events {
+            hints.take(&watched(), Ok(Event::new(*kind).add_path(path.into())));
+        }
+        let now = Instant::now();
+        (hints.written_until(now).is_some(), hints.written_until(now + WRITING).is_some())
+    }
+
+    #[test]
+    fn only_what_can_matter_is_a_hint() {
+        let counts = |path: &str| watched().counts(Path::new(path));
+        for path in [
+            "/d/witgate.toml",
+            "/d/plugins/os.wasm",
+            "/d/entries.d/new.toml",
+            "/d/entries.d/..data",
+            "/d/plugins",
+            "/d",
+            "/",
+        ] {
+            assert!(counts(path), "{path}");
+        }
+        for path in ["/d/log", "/d/state", "/d/entries.d/.a.toml.swp", "/d/plugins/b", "/e"] {
+            assert!(!counts(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_is_waited_for_until_it_is_closed() {
+        let file = "/d/entries.d/a.toml";
+        assert_eq!(writing(&[(WRITTEN, file)]), (true, false));
+        assert_eq!(writing(&[(WRITTEN, file), (CLOSED, file)]), (false, false));
+        assert_eq!(writing(&[(WRITTEN, file), (CLOSED, "/d/witgate.toml")]), (true, false));
+        let removed = EventKind::Remove(RemoveKind::File);
+        assert_eq!(writing(&[(WRITTEN, file), (removed, file)]), (false, false));
+        // Whoever copies a file with its mode sets that before it is closed.
+        let mode = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+        assert_eq!(writing(&[(WRITTEN, file), (mode, file)]), (true, false));
+        // What does not count is not waited for, and a link that appears is not written to.
+        assert_eq!(writing(&[(WRITTEN, "/d/log")]), (false, false));
+        assert_eq!(writing(&[(EventKind::Create(CreateKind::File), file)]), (false, false));
+    }
+
+    #[test]
+    fn reading_is_no_hint_and_everything_else_is() {
+        let hinted = |event: Event| {
+            let hints = Hints::default();
+            hints.take(&watched(), Ok(event));
+            hints.hint.notified().now_or_never().is_some()
+        };
+        let at = |kind: EventKind, path: &str| Event::new(kind).add_path(path.into());
+        let file = "/d/witgate.toml";
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        assert!(!hinted(at(opened, file)));
+        let touched = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+        for kind in [WRITTEN, CLOSED, touched, EventKind::Create(CreateKind::File)] {
+            assert!(hinted(at(kind, file)), "{kind:?}");
+        }
+        assert!(!hinted(at(WRITTEN, "/d/log")));
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert!(hinted(overflow), "something may have been missed");
     }
 }

@@ -7,6 +7,7 @@ mod author;
 mod command;
 mod examples;
 mod fixture_record;
+mod generations;
 mod hostile;
 mod hot_reload;
 mod identities;
