@@ -14,7 +14,7 @@
 //!
 //! - A call has one subject, bound to its store. No host function takes or gives a process id.
 //! - Every call that runs gets a fresh store and instance; nothing survives it in the guest. A call
-//!   whose outcome follows from an earlier one is answered without running it ([`memo`]).
+//!   whose outcome follows from an earlier one is answered without running it (`memo.rs`).
 //! - Everything a guest can make us spend has a named limit in [`limits`].
 //! - Whatever a plugin does costs its own selectors and nothing else.
 //! - A selector is stamped with the configured name of the plugin, and with the lowest level among
