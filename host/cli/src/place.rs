@@ -87,7 +87,8 @@ impl Place {
         let config = absolute(config)?;
         let dir = config.parent().map(Path::to_path_buf).unwrap_or_default();
         let (config_dir, entries) = (dir.join("conf.d"), dir.join("entries.d"));
-        Ok(Some(Layout { config, config_dir, entries, ..Layout::system() }))
+        let lock = dir.join("plugins.lock");
+        Ok(Some(Layout { config, config_dir, entries, lock, ..Layout::system() }))
     }
 }
 
