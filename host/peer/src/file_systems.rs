@@ -33,6 +33,7 @@ const FOREIGN: &[u64] = &[
     0x0116_1970, // GFS2
     0x7461_636f, // OCFS2
     0x0bd0_0bd0, // Lustre
+    0x0000_0187, // autofs: the way to one of these
 ];
 
 /// Whether nobody but this kernel says what is in its files.
@@ -40,8 +41,13 @@ pub(crate) fn is_own(magic: u64) -> bool {
     OWN.contains(&magic)
 }
 
+/// Whether somebody else says what is in its files, and whose they are.
+pub(crate) fn is_foreign(magic: u64) -> bool {
+    FOREIGN.contains(&magic)
+}
+
 /// Whether its files were written by somebody, rather than made by this kernel for whoever reads
 /// them, as those of `/proc` and `/sys` are.
 pub(crate) fn keeps_files(magic: u64) -> bool {
-    is_own(magic) || FOREIGN.contains(&magic)
+    is_own(magic) || is_foreign(magic)
 }

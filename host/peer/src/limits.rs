@@ -47,9 +47,15 @@ pub const DIRECTORY_ENTRIES: usize = 1024;
 /// request ends, at most 16 MiB of content. A plugin looks at a handful.
 pub const PATHS: usize = 64;
 
-/// How often a path is followed again while somebody renames directories on it: an honest host does
-/// that now and then, an attacker without end.
-pub(crate) const PATH_TRIES: usize = 8;
+/// Symbolic links on one path: as many as the kernel follows.
+pub const LINKS: usize = 40;
+
+/// Steps of one path with all its links: as many as the longest path has (`PATH_MAX`).
+pub const PATH_STEPS: usize = 2_048;
+
+/// Directories on one path, each held while it is walked: a descriptor each, for every thread that
+/// may hang.
+pub const PATH_DEPTH: usize = 64;
 
 /// Parents, as WIT `ancestry` says.
 pub const ANCESTORS: usize = 16;

@@ -79,15 +79,6 @@ pub(crate) enum Open {
     Name,
 }
 
-/// How a path is followed below a directory (openat2(2)). Magic links never are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Below {
-    /// Without any symbolic link, and never out of the directory.
-    Plain,
-    /// As if the directory were the root: symbolic links and `..` stay in it.
-    AsRoot,
-}
-
 /// The kernel.
 pub(crate) trait Sys: Send + Sync + Debug {
     fn peer_credentials(&self, socket: BorrowedFd<'_>) -> Result<SocketCredentials, Errno>;
@@ -106,12 +97,14 @@ pub(crate) trait Sys: Send + Sync + Debug {
     fn open_cached(&self, path: &CStr) -> Result<OwnedFd, Errno>;
     /// The same, asking file systems where needed: may hang.
     fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno>;
-    /// Opens what is below a directory, only to name it: neither a device nor a pipe notices.
-    /// `EAGAIN` if somebody renamed directories meanwhile. May hang.
-    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno>;
+    /// Opens what has this name in a directory, only to name it: neither a device nor a pipe notices,
+    /// and a symbolic link is opened itself, not followed (openat2(2)). May hang.
+    fn open_below(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno>;
     /// Opens to read the very file that `named` names, without looking its name up again. Only for
     /// regular files and directories. May hang.
     fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno>;
+    /// Whether what `named` names has an access list (acl(5)). May hang.
+    fn has_access_list(&self, named: BorrowedFd<'_>) -> Result<bool, Errno>;
     /// Names and kinds of what is in a directory, without `.` and `..`; `E2BIG` if there is more
     /// than `limit`. May hang.
     fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno>;
@@ -227,21 +220,34 @@ impl Sys for Linux {
         rustix::fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
     }
 
-    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno> {
-        let resolve = match how {
-            Below::Plain => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-            Below::AsRoot => ResolveFlags::IN_ROOT,
-        };
-        let resolve = resolve | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(dir, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    fn open_below(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve)
     }
 
     fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
         // The one way there is to read what an `O_PATH` descriptor names: a magic link, which leads
         // to that file whatever has its name by now.
-        let link = format!("/proc/self/fd/{}", named.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::openat(CWD, link, flags, Mode::empty())
+        rustix::fs::openat(CWD, magic_link(named), flags, Mode::empty())
+    }
+
+    fn has_access_list(&self, named: BorrowedFd<'_>) -> Result<bool, Errno> {
+        const LIST: &CStr = c"system.posix_acl_access";
+        // fgetxattr(2) takes no `O_PATH` descriptor. To open a directory by its `.`, which is itself
+        // and nothing else, is cheaper than the magic link that there is for all.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let length = match rustix::fs::openat(named, c".", flags, Mode::empty()) {
+            Ok(directory) => rustix::fs::fgetxattr_query(directory, LIST),
+            Err(_) => rustix::fs::getxattr_query(magic_link(named), LIST),
+        };
+        match length {
+            Ok(_length) => Ok(true),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno> {
@@ -307,6 +313,10 @@ impl Sys for Linux {
         #[expect(clippy::cast_sign_loss, reason = "a magic number is a bit pattern")]
         Ok(rustix::fs::fstatfs(file)?.f_type as u64)
     }
+}
+
+fn magic_link(named: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", named.as_raw_fd())
 }
 
 /// What an entry of a directory is; asked of the file system where the list does not say.

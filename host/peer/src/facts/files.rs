@@ -5,6 +5,7 @@
 //! notices), what was named is checked, and then that very file is read, by its descriptor: whoever
 //! puts another in its place meanwhile is too late.
 
+mod access;
 mod host;
 mod seen;
 mod workload;
@@ -15,11 +16,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustix::io::Errno;
+use rustix::{fs::FileType, io::Errno};
 use tokio::sync::OnceCell;
 use witgate_facts::{Credentials, DirectoryEntry, FactError, FactResult, FileRoot, FileStatus};
 
-use self::seen::Seen;
+use self::{access::Access, seen::Seen};
 use super::pinned::Pinned;
 use crate::{
     error::fact_error,
@@ -100,15 +101,16 @@ impl Files {
 
 /// On a thread that may hang.
 fn look(process: &ProcessDirectory, credentials: &Credentials, root: FileRoot, path: &str) -> Look {
-    let found = match root {
-        FileRoot::Host => host::open(process.sys(), path)?,
-        FileRoot::Workload => workload::open(process, path)?,
+    let sys = process.sys();
+    let seen = match root {
+        FileRoot::Host => host::open(sys, path)?.map(|named| Seen::of(sys, &named, true)),
+        FileRoot::Workload => {
+            let access = Access::new(process, credentials);
+            let seen = |named| Seen::of(sys, &named, workload::may_read(&access, &named));
+            workload::open(&access, path)?.map(seen)
+        }
     };
-    let may_read = |named: &Named| match root {
-        FileRoot::Host => true,
-        FileRoot::Workload => workload::may_read(credentials, &named.stat),
-    };
-    Ok(found.map(|named| Arc::new(Seen::of(process.sys(), &named, may_read(&named)))))
+    Ok(seen.map(Arc::new))
 }
 
 /// A file that has been named, and what it was then.
@@ -116,12 +118,29 @@ fn look(process: &ProcessDirectory, credentials: &Credentials, root: FileRoot, p
 struct Named {
     fd: OwnedFd,
     stat: FileStat,
+    /// The magic number of its file system.
+    file_system: u64,
 }
 
 impl Named {
-    fn of(sys: &dyn Sys, fd: OwnedFd) -> FactResult<Self> {
+    /// `above` is the directory that it was found in: what lies on the same device is of the same file
+    /// system, so that is asked only where another begins.
+    fn of(sys: &dyn Sys, fd: OwnedFd, above: Option<&Self>) -> FactResult<Self> {
         let stat = sys.stat_at(fd.as_fd(), c"").map_err(fact_error)?;
-        Ok(Self { fd, stat })
+        let file_system = match above.filter(|above| above.stat.device == stat.device) {
+            Some(above) => above.file_system,
+            None => sys.file_system(fd.as_fd()).map_err(fact_error)?,
+        };
+        Ok(Self { fd, stat, file_system })
+    }
+
+    fn looked_at_again(self, sys: &dyn Sys) -> FactResult<Self> {
+        let stat = sys.stat_at(self.fd.as_fd(), c"").map_err(fact_error)?;
+        Ok(Self { stat, ..self })
+    }
+
+    fn is(&self, kind: FileType) -> bool {
+        FileType::from_raw_mode(self.stat.mode) == kind
     }
 }
 
@@ -129,7 +148,7 @@ impl Named {
 fn no_such(errno: Errno) -> FactResult<()> {
     match errno {
         Errno::NOENT | Errno::NOTDIR => Ok(()),
-        // A link where none may be, or one that leads out.
+        // A link where none may be, a step up, or what was moved away at this moment.
         Errno::LOOP | Errno::XDEV => Err(FactError::Denied),
         // No openat2(2): before Linux 5.6.
         Errno::NOSYS => Err(FactError::Unsupported),
@@ -139,7 +158,7 @@ fn no_such(errno: Errno) -> FactResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
     use super::*;
     use crate::{
@@ -176,7 +195,7 @@ mod tests {
             fs::write(&other, "another's").unwrap();
             std::os::unix::fs::chown(&other, Some(1000), None).unwrap();
             let target = path.clone();
-            sys.before_reopen(move || fs::rename(other, target).unwrap());
+            sys.before(Call::Reopen, move || fs::rename(other, target).unwrap());
             assert_eq!(content(&process, root, &path).unwrap(), b"checked");
             // It did happen.
             assert_eq!(fs::read(&path).unwrap(), b"another's");
@@ -191,13 +210,45 @@ mod tests {
         fs::create_dir(&path).unwrap();
         fs::write(path.join("mine"), "").unwrap();
         let target = path.clone();
-        sys.before_reopen(move || {
+        sys.before(Call::Reopen, move || {
             fs::rename(&target, aside).unwrap();
             std::os::unix::fs::symlink("/etc", target).unwrap();
         });
         let seen = look(&process, &ROOT, FileRoot::Host, path.to_str().unwrap()).unwrap().unwrap();
         let entries = seen.entries.clone().unwrap().unwrap();
         assert_eq!(entries.iter().map(|entry| &*entry.name).collect::<Vec<_>>(), ["mine"]);
+    }
+
+    #[test]
+    fn a_directory_that_was_left_is_looked_at_again() {
+        let (sys, process) = ourselves();
+        let directory = directory();
+        let user = Credentials { uid: 1000, gid: 1000, groups: Vec::new() };
+        let (above, link) = (directory.path().to_owned(), directory.path().join("sub/link"));
+        fs::create_dir(directory.path().join("sub")).unwrap();
+        fs::write(directory.path().join("file"), "text").unwrap();
+        std::os::unix::fs::symlink("../file", &link).unwrap();
+        let mode = |mode| {
+            let above = above.clone();
+            move || fs::set_permissions(above, fs::Permissions::from_mode(mode)).unwrap()
+        };
+        mode(0o755)();
+        let look = || look(&process, &user, FileRoot::Workload, link.to_str().unwrap());
+        assert_eq!(look().unwrap().unwrap().content, Ok(b"text".to_vec()));
+        sys.before(Call::ReadLinkAt, mode(0o700));
+        assert_eq!(look().unwrap_err(), FactError::Denied);
+    }
+
+    #[test]
+    fn where_an_access_list_cannot_be_looked_for_there_may_be_one() {
+        let (sys, process) = ourselves();
+        let user = Credentials { uid: 1000, gid: 1000, groups: Vec::new() };
+        let look = || look(&process, &user, FileRoot::Workload, "/etc/passwd");
+        assert!(look().unwrap().unwrap().content.is_ok());
+        for errno in [Errno::IO, Errno::ACCESS, Errno::NOENT] {
+            sys.fail(Call::HasAccessList, errno);
+            assert_eq!(look().unwrap_err(), FactError::Denied);
+        }
     }
 
     #[test]

@@ -11,13 +11,14 @@ use std::{
 use rustix::io::Errno;
 use witgate_facts::FileKind;
 
-use super::{Below, FileStat, Ids, Linux, Open, SocketCredentials, Sys};
+use super::{FileStat, Ids, Linux, Open, SocketCredentials, Sys};
 use crate::pid::Pid;
 
 /// A method of [`Sys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     FileSystem,
+    HasAccessList,
     PeerCredentials,
     PeerGroups,
     PeerPidfd,
@@ -28,6 +29,7 @@ pub(crate) enum Call {
     OpenAt,
     OpenBelow,
     ReadLinkAt,
+    Reopen,
 }
 
 /// The real kernel but for what a test says.
@@ -36,7 +38,7 @@ pub(crate) struct Simulated {
     failing: Mutex<HashMap<Call, Errno>>,
     credentials: Mutex<Option<SocketCredentials>>,
     own_status: Mutex<Option<Vec<u8>>>,
-    before_reopen: Mutex<Option<Event>>,
+    before: Mutex<Option<(Call, Event)>>,
 }
 
 /// What a test has happen in the middle of a call.
@@ -69,12 +71,15 @@ impl Simulated {
         *self.own_status.lock().unwrap() = Some(text.to_vec());
     }
 
-    /// Between the look at a file and its being read.
-    pub(crate) fn before_reopen(&self, happens: impl FnOnce() + Send + 'static) {
-        *self.before_reopen.lock().unwrap() = Some(Event(Box::new(happens)));
+    /// What somebody else does just before the next call of this kind.
+    pub(crate) fn before(&self, call: Call, happens: impl FnOnce() + Send + 'static) {
+        *self.before.lock().unwrap() = Some((call, Event(Box::new(happens))));
     }
 
     fn check(&self, call: Call) -> Result<(), Errno> {
+        if let Some((_, event)) = self.before.lock().unwrap().take_if(|(kind, _)| *kind == call) {
+            (event.0)();
+        }
         self.failing.lock().unwrap().get(&call).map_or(Ok(()), |errno| Err(*errno))
     }
 }
@@ -122,14 +127,16 @@ impl Sys for Simulated {
     fn open_named(&self, path: &CStr) -> Result<OwnedFd, Errno> {
         Linux.open_named(path)
     }
-    fn open_below(&self, dir: BorrowedFd<'_>, path: &str, how: Below) -> Result<OwnedFd, Errno> {
+    fn open_below(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
         self.check(Call::OpenBelow)?;
-        Linux.open_below(dir, path, how)
+        Linux.open_below(dir, name)
+    }
+    fn has_access_list(&self, named: BorrowedFd<'_>) -> Result<bool, Errno> {
+        self.check(Call::HasAccessList)?;
+        Linux.has_access_list(named)
     }
     fn reopen(&self, named: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-        if let Some(event) = self.before_reopen.lock().unwrap().take() {
-            (event.0)();
-        }
+        self.check(Call::Reopen)?;
         Linux.reopen(named)
     }
     fn list(&self, dir: BorrowedFd<'_>, limit: usize) -> Result<Vec<(Vec<u8>, FileKind)>, Errno> {

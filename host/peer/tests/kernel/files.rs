@@ -1,3 +1,6 @@
+mod foreign;
+mod reach;
+
 use std::{
     collections::BTreeSet,
     ffi::{CString, OsStr},
@@ -366,14 +369,15 @@ fn mode(path: &Path, mode: u32) {
 
 /// Lets uid 1000 write by an access list, while owner, group and mode stay what they are.
 fn let_write_by_access_list(path: &Path) {
+    access_list(path, [(1, 6), (2, 6), (4, 4), (0x10, 6), (0x20, 4)]);
+}
+
+/// What it gives, by the tags of the kernel: to the owner (1), uid 1000 (2), the group (4), at most to
+/// any of a name (0x10), and to all others (0x20).
+fn access_list(path: &Path, entries: [(u16, u16); 5]) {
     let mut list = 2_u32.to_le_bytes().to_vec();
-    for (tag, permissions, id) in [
-        (1_u16, 6_u16, u32::MAX),
-        (2, 6, 1000),
-        (4, 4, u32::MAX),
-        (0x10, 6, u32::MAX),
-        (0x20, 4, u32::MAX),
-    ] {
+    for (tag, permissions) in entries {
+        let id = if tag == 2 { 1000 } else { u32::MAX };
         list.extend(tag.to_le_bytes());
         list.extend(permissions.to_le_bytes());
         list.extend(id.to_le_bytes());
