@@ -27,6 +27,7 @@ use crate::{
     limits,
     parse::{self, Stat},
     probe::Tier,
+    process_directory::ProcessDirectory,
     reader::FactReader,
     subject::{Snapshot, Subject, SubjectId},
 };
@@ -44,6 +45,18 @@ pub struct Summary {
     pub exe: Option<String>,
     /// Its path in the cgroup hierarchy that tells most; as claimed, so for people only.
     pub cgroup: Option<String>,
+}
+
+impl Summary {
+    fn of<S>(subject: &Subject<S>, exe: Option<String>, snapshot: &Snapshot) -> Self {
+        Self {
+            pid: subject.pid().as_raw(),
+            uid: subject.uid(),
+            gid: subject.gid(),
+            exe,
+            cgroup: cgroups::summary(&snapshot.cgroup.text),
+        }
+    }
 }
 
 /// Facts that were collected from a live process.
@@ -98,14 +111,8 @@ impl ProcessFacts {
         let mount_namespace = subject.attestable()?;
         let namespaces = when(FactName::NamespacesAll)
             .read(|| reader.0.namespaces.all(directory, mount_namespace));
-        let stat = Wish(any(&OF_STAT)).read(|| {
-            let text = directory.read(c"stat", limits::STAT_FILE).map_err(fact_error)?;
-            parse::stat(&text).ok_or_else(malformed)
-        });
-        let privileges = when(FactName::ProcessPrivileges).read(|| {
-            let text = directory.read(c"status", limits::STATUS_FILE).map_err(fact_error)?;
-            parse::privileges(&text).ok_or_else(malformed)
-        });
+        let stat = Wish(any(&OF_STAT)).read(|| stat(directory));
+        let privileges = when(FactName::ProcessPrivileges).read(|| privileges(directory));
         let trusted = when(FactName::CgroupsTrusted)
             .read(|| Ok(reader.0.hierarchies.trusted(directory.sys(), &cgroup.text)));
         let claimed = when(FactName::CgroupsClaimed).read(|| Ok(cgroups::claimed(&cgroup.text)));
@@ -130,18 +137,11 @@ impl ProcessFacts {
             image: executable.as_ref().ok().map(|executable| executable.image.clone()),
             cgroup,
         });
-        let summary = Summary {
-            pid: subject.pid().as_raw(),
-            uid: subject.uid(),
-            gid: subject.gid(),
-            exe,
-            cgroup: cgroups::summary(&snapshot.cgroup.text),
-        };
         Ok(Self {
             subject: subject.id(),
             wanted,
             challenged: subject.challenged(),
-            summary,
+            summary: Summary::of(subject, exe, &snapshot),
             label: subject.label().clone(),
             names,
             stat,
@@ -199,6 +199,16 @@ impl Wish {
     fn read<T>(self, read: impl FnOnce() -> FactResult<T>) -> FactResult<T> {
         if self.0 { read() } else { Err(FactError::Unsupported) }
     }
+}
+
+fn stat(directory: &ProcessDirectory) -> FactResult<Stat> {
+    let text = directory.read(c"stat", limits::STAT_FILE).map_err(fact_error)?;
+    parse::stat(&text).ok_or_else(malformed)
+}
+
+fn privileges(directory: &ProcessDirectory) -> FactResult<Privileges> {
+    let text = directory.read(c"status", limits::STATUS_FILE).map_err(fact_error)?;
+    parse::privileges(&text).ok_or_else(malformed)
 }
 
 fn malformed() -> FactError {

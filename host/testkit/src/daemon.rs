@@ -45,14 +45,17 @@ impl Folder {
         self.dir.path().join("d")
     }
 
-    /// Writes a file below the folder, and the folders on the way.
+    /// Puts a file below the folder, whole from one moment to the next, and the folders on the way.
     ///
     /// # Panics
     /// If it cannot.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("mkdir");
-        fs::write(path, content).expect("write");
+        // A daemon that watches must not find half of it.
+        let new = self.path().join(format!("{name}.new"));
+        fs::write(&new, content).expect("write");
+        fs::rename(new, path).expect("rename");
     }
 
     /// `witgate ... --dir <folder>`.
