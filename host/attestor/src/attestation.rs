@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use witgate_facts::FactSet;
+use witgate_facts::{FactSet, OutcomeKind};
 use witgate_identity::{Attested, KeyName, PluginName};
 
 use crate::{Question, Use};
@@ -120,66 +120,6 @@ pub enum Outcome {
     },
     /// A fact said that the process has exited; the request ends, whatever the guest made of it.
     Gone,
-}
-
-/// [`Outcome`] without its data, for counters and log fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum OutcomeKind {
-    /// See [`Outcome::Reported`].
-    Reported,
-    /// See [`Outcome::NotApplicable`].
-    NotApplicable,
-    /// See [`Outcome::Retry`].
-    Retry,
-    /// See [`Outcome::Unavailable`].
-    Unavailable,
-    /// See [`Outcome::Failed`].
-    Failed,
-    /// See [`Outcome::Trapped`].
-    Trapped,
-    /// See [`Outcome::OutOfTime`].
-    OutOfTime,
-    /// See [`Outcome::OutOfMemory`].
-    OutOfMemory,
-    /// See [`Outcome::BadOutput`].
-    BadOutput,
-    /// See [`Outcome::Gone`].
-    Gone,
-}
-
-impl OutcomeKind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Reported,
-        Self::NotApplicable,
-        Self::Retry,
-        Self::Unavailable,
-        Self::Failed,
-        Self::Trapped,
-        Self::OutOfTime,
-        Self::OutOfMemory,
-        Self::BadOutput,
-        Self::Gone,
-    ];
-
-    /// The word in logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::NotApplicable => "not-applicable",
-            Self::Retry => "retry",
-            Self::Unavailable => "unavailable",
-            Self::Failed => "failed",
-            Self::Trapped => "trapped",
-            Self::OutOfTime => "out-of-time",
-            Self::OutOfMemory => "out-of-memory",
-            Self::BadOutput => "bad-output",
-            Self::Gone => "gone",
-        }
-    }
 }
 
 impl Outcome {

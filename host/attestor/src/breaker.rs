@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use witgate_facts::FactSource;
 
-use crate::{Outcome, limits};
+use crate::{Limit, Outcome, limits};
 
 /// Rests a plugin that keeps failing, so that it costs next to nothing while it is broken.
 ///
@@ -84,27 +84,35 @@ impl fmt::Display for Rest {
 
 impl Breaker {
     /// Whether the plugin may be called now, else how long it still rests. Whoever is let through
-    /// at the end of a rest is alone: the next rest begins at once and ends with a good answer.
+    /// at the end of a rest is alone: the next rest begins at once and ends with a good answer. So
+    /// nobody begins it who is not let through after all.
     pub(crate) fn admit(&self, now: Instant, share: impl FnOnce() -> Share) -> Result<(), Rest> {
+        let share = self.counts_any_share().then(share);
         let mut state = self.lock();
-        state.plugin.admit(now).map_err(|left| Rest {
-            left,
-            in_a_row: state.plugin.in_a_row,
-            everybody: true,
-        })?;
-        if state.shares.is_empty() {
-            return Ok(());
+        let State { plugin, shares, .. } = &mut *state;
+        let mut own = share.and_then(|share| shares.get_mut(&share));
+        if let Some(own) = &own {
+            own.check(now, false)?;
         }
-        let Some(faults) = state.shares.get_mut(&share()) else { return Ok(()) };
-        faults.admit(now).map_err(|left| Rest { left, in_a_row: faults.in_a_row, everybody: false })
+        plugin.check(now, true)?;
+        plugin.let_through(now);
+        if let Some(own) = &mut own {
+            own.let_through(now);
+        }
+        Ok(())
     }
 
     /// Takes note of how a call ended.
     pub(crate) fn record(&self, outcome: &Outcome, now: Instant, share: impl FnOnce() -> Share) {
-        let mut state = self.lock();
         match outcome {
+            // It waited for facts, and whoever they are about can make that last.
+            Outcome::OutOfTime { limit: Limit::RequestDeadline } => {
+                let share = share();
+                self.lock().fail(share, now, limits::BREAKER_FAULTS);
+            }
             Outcome::OutOfTime { .. } | Outcome::OutOfMemory { .. } => {
                 let share = share();
+                let mut state = self.lock();
                 if state.last.as_ref() != Some(&share) {
                     state.plugin.fail(now, limits::BREAKER_FAULTS);
                     state.last = Some(share.clone());
@@ -112,16 +120,26 @@ impl Breaker {
                 state.fail(share, now, limits::BREAKER_FAULTS);
             }
             Outcome::Trapped { .. } | Outcome::BadOutput { .. } => {
-                state.fail(share(), now, limits::BREAKER_CHEAP_FAULTS);
+                let share = share();
+                self.lock().fail(share, now, limits::BREAKER_CHEAP_FAULTS);
             }
             // These say nothing about whether the plugin has recovered.
             Outcome::Gone | Outcome::Unavailable { .. } => {}
-            _ if state.plugin.in_a_row == 0 && state.shares.is_empty() => {}
             _ => {
+                let share = self.counts_any_share().then(share);
+                let mut state = self.lock();
                 (state.plugin, state.last) = (Faults::default(), None);
-                state.shares.remove(&share());
+                if let Some(share) = share {
+                    state.shares.remove(&share);
+                }
             }
         }
+    }
+
+    /// Whether it matters who asks. To name a share takes system calls: it is done only then, and
+    /// while nobody waits for the lock.
+    fn counts_any_share(&self) -> bool {
+        !self.lock().shares.is_empty()
     }
 
     pub(crate) fn state(&self, now: Instant) -> BreakerState {
@@ -152,14 +170,18 @@ impl State {
 }
 
 impl Faults {
-    fn admit(&mut self, now: Instant) -> Result<(), Duration> {
-        let Some(until) = self.rests_until else { return Ok(()) };
-        if now < until {
-            return Err(until - now);
+    fn check(&self, now: Instant, everybody: bool) -> Result<(), Rest> {
+        match self.rests_until.filter(|until| now < *until) {
+            Some(until) => Err(Rest { left: until - now, in_a_row: self.in_a_row, everybody }),
+            None => Ok(()),
         }
-        // The shortest: how it ends decides about the next one.
-        self.rests_until = Some(now + limits::BREAKER_FIRST_REST);
-        Ok(())
+    }
+
+    /// At the end of a rest begins the shortest: how this call ends decides about the next one.
+    fn let_through(&mut self, now: Instant) {
+        if self.rests_until.is_some() {
+            self.rests_until = Some(now + limits::BREAKER_FIRST_REST);
+        }
     }
 
     fn fail(&mut self, now: Instant, limit: u32) {
@@ -178,7 +200,6 @@ fn rest(in_a_row: u32, limit: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limit;
 
     const SLOW: Outcome = Outcome::OutOfTime { limit: Limit::CallTime };
 
@@ -236,6 +257,65 @@ mod tests {
             assert_eq!(breaker.admit(now, uid(0)), Ok(()));
             assert_eq!(breaker.state(now), BreakerState::RestingFor(1));
         }
+    }
+
+    #[test]
+    fn a_share_that_rests_does_not_use_up_the_one_call_that_is_let_through() {
+        let start = Instant::now();
+        let breaker = Breaker::default();
+        // It rests for everybody, and for one share longer than that.
+        fail(&breaker, &SLOW, 0..limits::BREAKER_FAULTS, start);
+        for _ in 0..limits::BREAKER_FAULTS + 2 {
+            breaker.record(&SLOW, start, uid(1000));
+        }
+        let later = breaker.lock().plugin.rests_until.unwrap();
+        for _ in 0..3 {
+            assert!(!breaker.admit(later, uid(1000)).unwrap_err().everybody);
+        }
+        assert_eq!(breaker.admit(later, uid(7)), Ok(()), "the first who is not at rest itself");
+        assert!(breaker.admit(later, uid(8)).unwrap_err().everybody);
+    }
+
+    #[test]
+    fn a_plugin_that_rests_does_not_use_up_the_call_of_a_share() {
+        let start = Instant::now();
+        let breaker = Breaker::default();
+        for _ in 0..limits::BREAKER_FAULTS {
+            breaker.record(&SLOW, start, uid(1000));
+        }
+        let later = start + limits::BREAKER_FIRST_REST;
+        // One of them was the share's.
+        fail(&breaker, &SLOW, 1..limits::BREAKER_FAULTS, later - limits::TICK);
+        assert!(breaker.admit(later, uid(1000)).unwrap_err().everybody);
+        breaker.lock().plugin = Faults::default();
+        assert_eq!(breaker.admit(later, uid(1000)), Ok(()));
+    }
+
+    #[test]
+    fn a_share_is_named_outside_of_the_lock_and_only_if_one_has_faults() {
+        let (now, breaker) = (Instant::now(), Breaker::default());
+        let named = || -> Share { panic!("nobody has failed yet") };
+        assert_eq!(breaker.admit(now, named), Ok(()));
+        breaker.record(&Outcome::Reported, now, named);
+        let free = || {
+            assert!(breaker.0.try_lock().is_ok(), "others would wait for the kernel");
+            uid(1)()
+        };
+        breaker.record(&SLOW, now, free);
+        breaker.record(&trapped(), now, free);
+        assert_eq!(breaker.admit(now, free), Ok(()));
+        breaker.record(&Outcome::Reported, now, free);
+    }
+
+    #[test]
+    fn whoever_makes_it_wait_switches_it_off_for_nobody_else() {
+        let (now, breaker) = (Instant::now(), Breaker::default());
+        let waited = Outcome::OutOfTime { limit: Limit::RequestDeadline };
+        for _ in 0..limits::BREAKER_FAULTS {
+            fail(&breaker, &waited, 1..3, now);
+        }
+        assert!(!breaker.admit(now, uid(1)).unwrap_err().everybody);
+        assert_eq!(breaker.admit(now, uid(3)), Ok(()));
     }
 
     #[test]

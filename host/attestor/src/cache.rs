@@ -61,6 +61,15 @@ impl Place {
         };
         Some(Self { owner, key: key.to_owned() })
     }
+
+    /// The scope it is kept in.
+    pub(crate) const fn scope(&self) -> CacheScope {
+        match self.owner {
+            Owner::Process(_) => CacheScope::Process,
+            Owner::Cgroup(_) => CacheScope::Cgroup,
+            Owner::Plugin => CacheScope::Plugin,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -120,13 +129,22 @@ impl Drop for Lead {
     }
 }
 
+/// What a call may do about something that is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct May {
+    /// If another call looks for it already, wait for that.
+    pub(crate) wait: bool,
+    /// Let others wait for this one.
+    pub(crate) lead: bool,
+}
+
 impl Cache {
-    /// Looks something up. `waits`: if another call looks for it already, wait for that.
-    pub(crate) async fn look(self: &Arc<Self>, place: Place, waits: bool) -> Looked {
+    /// Looks something up.
+    pub(crate) async fn look(self: &Arc<Self>, place: Place, may: May) -> Looked {
         loop {
-            let mut sought = match self.now(&place) {
+            let mut sought = match self.now(&place, may.lead) {
                 Now::Found(looked) => return looked,
-                Now::Sought(_) if !waits => return Looked::Miss,
+                Now::Sought(_) if !may.wait => return Looked::Miss,
                 Now::Sought(sought) => sought,
             };
             // Ends with an error when the sender is dropped, which is what is waited for.
@@ -134,7 +152,7 @@ impl Cache {
         }
     }
 
-    fn now(self: &Arc<Self>, place: &Place) -> Now {
+    fn now(self: &Arc<Self>, place: &Place, leads: bool) -> Now {
         let mut state = self.lock();
         match state.slots.get(place) {
             Some(Slot::Kept(kept)) if kept.until > Instant::now() => {
@@ -143,6 +161,9 @@ impl Cache {
             Some(Slot::Sought(sought)) => return Now::Sought(sought.clone()),
             Some(Slot::Kept(_)) => state.remove(place),
             None => {}
+        }
+        if !leads {
+            return Now::Found(Looked::Miss);
         }
         let (ends, sought) = watch::channel(());
         state.slots.insert(place.clone(), Slot::Sought(sought));
@@ -208,14 +229,18 @@ impl State {
 
 /// Which of the facts that a call has read go along with what it keeps, or the one that forbids it.
 pub(crate) fn carried(scope: CacheScope, read: FactSet) -> Result<FactSet, FactName> {
-    let outlives = |fact: &FactName| match fact.best_assurance() {
+    match read.iter().find(|fact| !outlives(scope, *fact)) {
+        Some(fact) => Err(fact),
+        None => Ok(read.iter().filter(|fact| is_about(scope, *fact)).collect()),
+    }
+}
+
+/// Whether something may be kept in this scope although the fact was read.
+pub(crate) fn outlives(scope: CacheScope, fact: FactName) -> bool {
+    match fact.best_assurance() {
         Assurance::Image => false,
         Assurance::Claimed => scope == CacheScope::Process,
         _ => true,
-    };
-    match read.iter().find(|fact| !outlives(fact)) {
-        Some(fact) => Err(fact),
-        None => Ok(read.iter().filter(|fact| is_about(scope, *fact)).collect()),
     }
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 
 const TTL: Duration = Duration::from_secs(60);
+const WAITS: May = May { wait: true, lead: true };
+const LEADS: May = May { wait: false, lead: true };
 
 fn place(key: &str) -> Place {
     Place { owner: Owner::Plugin, key: key.to_owned() }
@@ -11,7 +13,7 @@ fn facts(facts: &[FactName]) -> FactSet {
 }
 
 async fn hit(cache: &Arc<Cache>, key: &str) -> Option<Vec<u8>> {
-    match cache.look(place(key), true).await {
+    match cache.look(place(key), WAITS).await {
         Looked::Hit(kept) => Some(kept.value.clone()),
         Looked::Lead(_) | Looked::Miss => None,
     }
@@ -22,7 +24,7 @@ async fn what_was_put_is_found_with_its_facts_until_it_is_over() {
     let cache = Arc::new(Cache::default());
     assert_eq!(hit(&cache, "a").await, None);
     cache.put(&place("a"), b"1".to_vec(), TTL, facts(&[FactName::HttpResponse]));
-    let Looked::Hit(kept) = cache.look(place("a"), true).await else { panic!() };
+    let Looked::Hit(kept) = cache.look(place("a"), WAITS).await else { panic!() };
     assert_eq!((kept.value.as_slice(), kept.facts), (&b"1"[..], facts(&[FactName::HttpResponse])));
     cache.put(&place("a"), b"2".to_vec(), Duration::ZERO, FactSet::EMPTY);
     assert_eq!(hit(&cache, "a").await, None);
@@ -38,7 +40,7 @@ async fn one_owner_does_not_find_what_another_has() {
     let cache = Arc::new(Cache::default());
     cache.put(&of("1", "a", CacheScope::Process), b"p".to_vec(), TTL, FactSet::EMPTY);
     cache.put(&of("1", "a", CacheScope::Cgroup), b"c".to_vec(), TTL, FactSet::EMPTY);
-    let found = async |place: Place| match cache.look(place, false).await {
+    let found = async |place: Place| match cache.look(place, LEADS).await {
         Looked::Hit(kept) => Some(kept.value.clone()),
         _ => None,
     };
@@ -53,8 +55,8 @@ async fn one_owner_does_not_find_what_another_has() {
 #[tokio::test]
 async fn who_misses_together_waits_for_one() {
     let cache = Arc::new(Cache::default());
-    let Looked::Lead(lead) = cache.look(place("a"), true).await else { panic!() };
-    assert!(matches!(cache.look(place("a"), false).await, Looked::Miss), "it must not wait");
+    let Looked::Lead(lead) = cache.look(place("a"), WAITS).await else { panic!() };
+    assert!(matches!(cache.look(place("a"), LEADS).await, Looked::Miss), "it must not wait");
     let waiting: Vec<_> = (0..10)
         .map(|_| {
             let cache = Arc::clone(&cache);
@@ -72,15 +74,33 @@ async fn who_misses_together_waits_for_one() {
 #[tokio::test]
 async fn a_lead_that_is_given_up_passes_on() {
     let cache = Arc::new(Cache::default());
-    let Looked::Lead(lead) = cache.look(place("a"), true).await else { panic!() };
+    let Looked::Lead(lead) = cache.look(place("a"), WAITS).await else { panic!() };
     let next = tokio::spawn({
         let cache = Arc::clone(&cache);
-        async move { matches!(cache.look(place("a"), true).await, Looked::Lead(_)) }
+        async move { matches!(cache.look(place("a"), WAITS).await, Looked::Lead(_)) }
     });
     tokio::task::yield_now().await;
     drop(lead);
     assert!(next.await.unwrap());
     assert_eq!(hit(&cache, "a").await, None);
+    assert!(cache.lock().slots.is_empty());
+}
+
+#[tokio::test]
+async fn who_may_not_lead_waits_for_others_and_leaves_no_trace() {
+    let cache = Arc::new(Cache::default());
+    let follows = May { wait: true, lead: false };
+    assert!(matches!(cache.look(place("a"), follows).await, Looked::Miss));
+    assert!(cache.lock().slots.is_empty());
+    let Looked::Lead(lead) = cache.look(place("a"), WAITS).await else { panic!() };
+    let waiter = tokio::spawn({
+        let cache = Arc::clone(&cache);
+        async move { matches!(cache.look(place("a"), follows).await, Looked::Miss) }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiter.is_finished());
+    drop(lead);
+    assert!(waiter.await.unwrap());
     assert!(cache.lock().slots.is_empty());
 }
 

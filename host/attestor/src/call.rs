@@ -1,9 +1,11 @@
 use std::{
     fmt,
+    mem::take,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use tokio::{sync::SemaphorePermit, time::timeout_at};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 use witgate_facts::{FactSet, FactSource};
@@ -12,12 +14,14 @@ use crate::{
     Attestation, Limit, Outcome, Plugin,
     bindings::exports::witgate::attestor::attestor::Failure,
     breaker::Share,
+    clock::{CallClock, guard},
     limits,
     lines::printable,
     memo::Ending,
     plan::PlannedCall,
+    plugin::Loaded,
     report::{Check, Checked},
-    sandbox::{CallClock, FactLog, Mode, Phase, Sandbox, Stop, Subject},
+    sandbox::{FactLog, Mode, Phase, Sandbox, Stop, Subject},
 };
 
 /// Asks one plugin about one subject: again if it says so, at rest not at all.
@@ -123,7 +127,7 @@ async fn once(
     let Subject { facts, wants, mode, .. } = subject;
     if *mode == Mode::Decide {
         let recall = plugin.0.memo.recall(&**facts, wants);
-        let Ok(recalled) = tokio::time::timeout_at(deadline.into(), recall).await else {
+        let Ok(recalled) = timeout_at(deadline.into(), recall).await else {
             return Answer::Final(Outcome::OutOfTime { limit: Limit::RequestDeadline });
         };
         if let Some((ending, log)) = recalled {
@@ -132,39 +136,83 @@ async fn once(
             return judge(plugin, subject, &log, &ending, attestation);
         }
     }
-    let engine = &plugin.0.engine;
-    let room = tokio::time::timeout_at(deadline.into(), engine.admit()).await;
-    let Ok(Some(_room)) = room else {
-        let reason = "no room for one more instance before the deadline".to_owned();
-        return Answer::Final(Outcome::Unavailable { reason });
+    let (called, mut log) = match instance(plugin, subject, deadline, attestation).await {
+        Ok(ended) => ended,
+        Err(reason) => return Answer::Final(Outcome::Unavailable { reason }),
     };
+    attestation.note(&log);
+    let answer = match called {
+        _ if log.gone => Answer::Final(Outcome::Gone),
+        Err(outcome) => Answer::Final(outcome),
+        Ok(ending) => {
+            if *mode == Mode::Decide {
+                plugin.0.memo.learn(&log, &ending, &**facts, wants).await;
+            }
+            judge(plugin, subject, &log, &ending, attestation)
+        }
+    };
+    (attestation.asked, attestation.uses) = (take(&mut log.asked), take(&mut log.uses));
+    answer
+}
+
+/// Runs the guest in an instance of its own: how it ended, and what it did. The error is why there
+/// was none.
+async fn instance(
+    plugin: &Plugin,
+    subject: &Subject,
+    deadline: Instant,
+    attestation: &mut Attestation,
+) -> Result<(Result<Ending, Outcome>, FactLog), String> {
+    let Loaded { engine, common, .. } = &*plugin.0;
+    let _room = room(plugin, deadline).await?;
     let _ticking = engine.ticking();
     let clock = Arc::new(CallClock::start(limits::CALL_TIME, deadline));
-    let common = &plugin.0.common;
     let mut store = Sandbox::store(engine, common, Some(subject.clone()), Arc::clone(&clock));
     let called = guard(&clock, run(&mut store, plugin)).await;
     let sandbox = store.data_mut();
     let memory = u64::try_from(sandbox.meter.most_bytes()).unwrap_or(u64::MAX);
     attestation.memory_bytes = attestation.memory_bytes.max(memory);
-    let log = std::mem::take(&mut sandbox.log);
-    attestation.note(&log);
-    attestation.asked.clone_from(&log.asked);
-    attestation.uses.clone_from(&log.uses);
-    if log.gone {
-        return Answer::Final(Outcome::Gone);
-    }
-    let ending = match called {
-        Err(limit) => return Answer::Final(Outcome::OutOfTime { limit }),
-        Ok(Err(error)) => {
-            return Answer::Final(Stopped::by(&error, sandbox.meter.refused()).outcome());
-        }
-        Ok(Ok(ending)) => ending,
+    let ended = match called {
+        Err(Limit::RequestDeadline) if sandbox.waits_for_another => Err(waited_in_vain()),
+        Err(limit) => Err(Outcome::OutOfTime { limit }),
+        Ok(Err(error)) => Err(Stopped::by(&error, sandbox.meter.refused()).outcome()),
+        Ok(Ok(ending)) => Ok(ending),
     };
-    drop(store);
-    if *mode == Mode::Decide {
-        plugin.0.memo.learn(&log, &ending, &**facts, wants).await;
+    Ok((ended, take(&mut sandbox.log)))
+}
+
+/// One of the plugin's own instances, and one of all. First its own, so that a plugin whose instances
+/// all wait for something keeps none from others.
+async fn room(
+    plugin: &Plugin,
+    deadline: Instant,
+) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), String> {
+    let Loaded { engine, instances, .. } = &*plugin.0;
+    let own = match instances.try_acquire() {
+        Ok(own) => own,
+        Err(_) => match timeout_at(deadline.into(), instances.acquire()).await {
+            Ok(Ok(own)) => own,
+            _ => {
+                let share = engine.share();
+                return Err(format!(
+                    "all its instances were busy until the deadline of the request; a plugin has \
+                     {share} at once"
+                ));
+            }
+        },
+    };
+    match timeout_at(deadline.into(), engine.admit()).await {
+        Ok(Some(room)) => Ok((own, room)),
+        _ => Err("no room for one more instance before the deadline".to_owned()),
     }
-    judge(plugin, subject, &log, &ending, attestation)
+}
+
+/// The outcome of a call that waited for another to find something. It is no fault of the plugin:
+/// whoever makes that other call last would make it one.
+fn waited_in_vain() -> Outcome {
+    let reason = "until the deadline of the request it waited for another call, which looks for the \
+                  same thing to put it into the cache";
+    Outcome::Unavailable { reason: reason.to_owned() }
 }
 
 impl Attestation {
@@ -180,24 +228,6 @@ async fn run(store: &mut Store<Sandbox>, plugin: &Plugin) -> wasmtime::Result<En
     let attest = instance.get_typed_func::<(), (Ending,)>(&mut *store, &plugin.0.attest)?;
     let (ending,) = attest.call_async(&mut *store, ()).await?;
     Ok(ending)
-}
-
-/// Lets a call run until its clock says that it is over. The epochs stop a guest that computes;
-/// this stops one that waits.
-pub(crate) async fn guard<F: Future>(clock: &CallClock, call: F) -> Result<F::Output, Limit> {
-    let mut call = std::pin::pin!(call);
-    loop {
-        let alarm = clock.alarm(Instant::now());
-        tokio::select! {
-            biased;
-            output = &mut call => return Ok(output),
-            () = tokio::time::sleep_until(alarm.into()) => {
-                if let Some(limit) = clock.exceeded(Instant::now()) {
-                    return Err(limit);
-                }
-            }
-        }
-    }
 }
 
 /// What an answer is worth.

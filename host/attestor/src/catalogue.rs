@@ -54,7 +54,7 @@ impl Catalogue {
                 plugins.push(same.clone());
                 continue;
             }
-            match load(engine, spec).await {
+            match load(engine, spec, digest).await {
                 Ok(plugin) => plugins.push(plugin),
                 Err(kind) => errors.push(LoadError { plugin, origin, kind }),
             }

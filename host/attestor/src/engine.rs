@@ -1,7 +1,7 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Instant,
@@ -17,7 +17,7 @@ use crate::{
     CompilerCommand,
     error::{CompileError, EngineError, LoadErrorKind},
     limits,
-    store::Store,
+    store::{Entry, Store},
     ticker::{Running, Ticker},
 };
 
@@ -64,6 +64,7 @@ pub struct Engine {
     compiler: CompilerCommand,
     ticker: Ticker,
     instances: Semaphore,
+    share: usize,
     slow: Arc<Semaphore>,
 }
 
@@ -96,6 +97,7 @@ impl Engine {
             compiler: config.compiler,
             ticker,
             instances: Semaphore::new(concurrency),
+            share: (concurrency / limits::PLUGIN_SHARE).max(1),
             slow: Arc::new(Semaphore::new(config.workers.saturating_sub(1).max(1))),
         }))
     }
@@ -127,6 +129,11 @@ impl Engine {
         self.instances.acquire().await.ok()
     }
 
+    /// How many instances one plugin has at once; see [`limits::PLUGIN_SHARE`].
+    pub(crate) const fn share(&self) -> usize {
+        self.share
+    }
+
     /// Keeps the epochs ticking.
     pub(crate) fn ticking(&self) -> Running<'_> {
         self.ticker.run()
@@ -135,15 +142,15 @@ impl Engine {
     /// Machine code for a component: from the store, else from the compile child. Also says how
     /// many bytes it has.
     ///
-    /// Reads and checks files on the calling thread: a few milliseconds for the largest.
+    /// Reads and checks files on the calling thread: some milliseconds for the largest.
     pub(crate) async fn component(
         &self,
         bytes: &[u8],
         digest: &str,
     ) -> Result<(Component, usize), LoadErrorKind> {
-        if let Some(code) = self.store.get(digest)? {
-            match self.map(&code) {
-                Ok(component) => return Ok((component, code.len())),
+        if let Some(entry) = self.store.get(digest) {
+            match self.load(&entry) {
+                Ok(component) => return Ok((component, entry.size())),
                 Err(error) => tracing::warn!(
                     plugin.digest = digest, %error,
                     "A compiled component does not load; it is compiled again"
@@ -152,21 +159,47 @@ impl Engine {
         }
         tracing::info!(plugin.digest = digest, bytes = bytes.len(), "Compiling a component");
         let code = patiently(digest, self.compiler.compile(bytes)).await?;
-        let component = self.map(&code)?;
-        self.store.put(digest, &code)?;
+        let component = self.copy(&code)?;
+        if let Err(error) = self.store.put(digest, &code) {
+            tracing::warn!(
+                plugin.digest = digest, %error,
+                "A compiled component is not kept; it will be compiled again"
+            );
+        }
         Ok((component, code.len()))
     }
 
-    fn map(&self, code: &[u8]) -> Result<Component, CompileError> {
-        #[expect(
-            unsafe_code,
-            reason = "the engine cannot check machine code, only we can say where it is from: \
-                      our own compile child, just now or under the store's seal"
-        )]
+    /// Maps the file, so that nothing is copied and the pages are shared. Where code must not be
+    /// mapped from files, as on a file system that is mounted `noexec`, copies it.
+    fn load(&self, entry: &Entry) -> Result<Component, CompileError> {
+        self.map(&entry.open_path()).or_else(|error| {
+            tracing::debug!(%error, "A compiled component cannot be mapped; it is copied");
+            let code = entry
+                .bytes()
+                .map_err(|error| CompileError::Unusable { cause: error.to_string() })?;
+            self.copy(&code)
+        })
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the engine cannot check machine code, only we can say where it is from: our own \
+                  compile child, just now or under the store's seal"
+    )]
+    fn copy(&self, code: &[u8]) -> Result<Component, CompileError> {
         // SAFETY: `code` is what `Engine::precompile_component` wrote in a child process that runs
         // this program, handed over by a pipe that nobody else has, or by the store, which checks
         // that it was put in by us and is unharmed. Version and settings are in it and are checked.
         let component = unsafe { Component::deserialize(&self.wasm, code) };
+        component.map_err(|error| CompileError::Unusable { cause: format!("{error:#}") })
+    }
+
+    #[expect(unsafe_code, reason = "as `copy`; and the file must stay as it is")]
+    fn map(&self, entry: &Path) -> Result<Component, CompileError> {
+        // SAFETY: as in `copy`, from the store. The file is the one that was checked; it is
+        // writable for our own user alone, in a directory that only we may enter, and nothing of
+        // ours writes to an entry: a new one is renamed into its place, an old one unlinked.
+        let component = unsafe { Component::deserialize_file(&self.wasm, entry) };
         component.map_err(|error| CompileError::Unusable { cause: format!("{error:#}") })
     }
 }
@@ -229,6 +262,8 @@ fn settings() -> Config {
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_wide_arithmetic(false)
+        // For debuggers alone: a trap finds its way without. Less to check, map and register.
+        .native_unwind_info(false)
         // Several memories must stay on: adapters have one of their own.
         .wasm_multi_memory(true)
         .memory_init_cow(true);
@@ -251,6 +286,7 @@ fn pool(concurrency: usize) -> PoolingAllocationConfig {
         .total_tables(of(4))
         .max_tables_per_component(each(limits::TABLES))
         .max_tables_per_module(4)
+        .table_elements(limits::TABLE_ELEMENTS)
         .total_stacks(of(1))
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)

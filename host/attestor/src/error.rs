@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use witgate_facts::{Capabilities, Capability};
 use witgate_identity::{Fault, PluginName};
 
-use crate::{limits, requests::RequestsError};
+use crate::{limits, lines::printable, requests::RequestsError};
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -200,17 +200,38 @@ pub enum LoadErrorKind {
     },
     /// It was built against interfaces that this daemon does not have.
     #[error(
-        "it imports `{import}`, and this daemon has {known}. It was built for another version of \
+        "it was built for `{name}`, and this daemon has {known}. That is another version of \
          witgate: build it again with this one (witgate plugin build), or use a daemon that has it"
     )]
     OtherVersion {
-        /// What it imports.
-        import: String,
+        /// What it imports or exports, escaped and cut.
+        name: String,
         /// What there is.
         known: String,
     },
+    /// It imports what no daemon has.
+    #[error(
+        "it imports `{import}`, which is neither WASI nor an interface of witgate; build it for the \
+         world in wit/"
+    )]
+    Foreign {
+        /// What it imports, escaped and cut.
+        import: String,
+    },
+    /// It is some other component.
+    #[error(
+        "it is not an attestor: it does not export `{export}`. In Rust write \
+         `witgate_sdk::export!(…)`, and build it with `witgate plugin build`"
+    )]
+    NoAttestor {
+        /// What it should export.
+        export: &'static str,
+    },
     /// One of its own fixtures does not come out as it says.
-    #[error("its own fixture `{fixture}` fails: {}", differences.join("; "))]
+    #[error(
+        "its own fixture `{}` fails: {}", printable(fixture, limits::REASON_BYTES),
+        printable(&differences.join("; "), limits::CAUSE_BYTES)
+    )]
     Fixture {
         /// Which.
         fixture: String,
@@ -218,7 +239,7 @@ pub enum LoadErrorKind {
         differences: Vec<String>,
     },
     /// Its fixtures cannot be read.
-    #[error("its fixtures cannot be read: {cause}")]
+    #[error("its fixtures cannot be read: {}", printable(cause, limits::CAUSE_BYTES))]
     Fixtures {
         /// The parser's words.
         cause: String,
@@ -255,5 +276,8 @@ pub enum LoadErrorKind {
 }
 
 fn quoted<'a>(capabilities: impl Iterator<Item = &'a Capability>) -> String {
-    capabilities.map(|capability| format!("\"{capability}\"")).collect::<Vec<_>>().join(", ")
+    let word = |capability: &Capability| {
+        format!("\"{}\"", printable(&capability.to_string(), limits::CAUSE_BYTES))
+    };
+    capabilities.map(word).collect::<Vec<_>>().join(", ")
 }

@@ -28,6 +28,7 @@ mod breaker;
 mod cache;
 mod call;
 mod catalogue;
+mod clock;
 mod compile;
 mod counters;
 mod engine;
@@ -53,7 +54,7 @@ mod ticker;
 mod wasi;
 
 pub use self::{
-    attestation::{Attestation, Limit, Outcome, OutcomeKind, UnknownKey},
+    attestation::{Attestation, Limit, Outcome, UnknownKey},
     breaker::BreakerState,
     catalogue::Catalogue,
     compile::{CompilerCommand, compile_child},
@@ -66,7 +67,8 @@ pub use self::{
     plan::Plan,
     plugin::{Plugin, PluginSpec},
     question::Question,
-    rehearse::{Expected, Fixture},
+    rehearse::{Fixture, read_fixtures},
     requests::{RequestsError, read_requests},
     sandbox::Use,
 };
+pub use witgate_facts::{Expected, OutcomeKind};

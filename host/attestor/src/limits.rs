@@ -16,8 +16,8 @@ pub const TICK: Duration = Duration::from_millis(1);
 /// call and a thread switch, so it must not be done per request; an idle daemon must not tick.
 pub const TICKER_LINGER: Duration = Duration::from_millis(100);
 
-/// A guest's own time per call, counted in ticks that it was seen running in; what it waits for
-/// facts, for a permit or for a processor is not its own. A Python guest needs about 1 ms and a
+/// A guest's own time per call: the ticks that it was seen running in, and what it slept. What it waits
+/// for facts, for a permit or for a processor is not its own. A Python guest needs about 1 ms and a
 /// decision has a budget of well under 1 ms; a guest that has not answered in 50 ms will not.
 pub const CALL_TIME: Duration = Duration::from_millis(50);
 
@@ -28,8 +28,8 @@ pub const LOAD_CALL_TIME: Duration = Duration::from_secs(2);
 pub const REHEARSAL_TIME: Duration = Duration::from_secs(5);
 
 /// How many times its own time a call may take by the wall clock, waiting for facts not counted.
-/// Own time does not pass for a guest that sleeps; and on an overloaded machine a guest must not
-/// fail because others are running.
+/// Own time is not exact, and on an overloaded machine a guest must not fail because others are
+/// running.
 pub const WALL_FACTOR: u32 = 5;
 
 /// How often an answer `retry` is obeyed in one request. More would be polling.
@@ -37,6 +37,13 @@ pub const MAX_RETRIES: u32 = 5;
 
 /// Longest pause that `retry` can ask for.
 pub const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+// --- instances --------------------------------------------------------------------------------
+
+/// The part of all instances that one plugin has at once: a quarter, and at least one. An instance is
+/// taken for as long as its call lasts, also while that waits for an endpoint or a file, so a plugin
+/// that only waits could otherwise have them all. Its further calls wait for its own.
+pub const PLUGIN_SHARE: usize = 4;
 
 // --- memory -----------------------------------------------------------------------------------
 
@@ -98,6 +105,9 @@ pub const REASON_BYTES: usize = 512;
 /// Bytes of a wrong word that are shown in a message about it.
 pub const SHOWN_BYTES: usize = 64;
 
+/// Bytes of what the engine or a parser has to say about a component: it quotes the component.
+pub const CAUSE_BYTES: usize = 2048;
+
 /// Bytes of one log line of a guest; the rest is cut off.
 pub const LINE_BYTES: usize = 1024;
 
@@ -123,6 +133,10 @@ pub const CACHE_KEY_BYTES: usize = 256;
 /// and of a value.
 pub const CACHE_VALUE_BYTES: usize = 64 << 10;
 
+/// Keys whose search one call leads at a time. What it finds missing beyond these others may look for,
+/// too. An attestor looks for one thing, or for one and then another.
+pub const CACHE_LEADS: usize = 16;
+
 /// Longest time that something is kept.
 pub const CACHE_TTL: Duration = Duration::from_secs(3600);
 
@@ -131,6 +145,10 @@ pub const MEMO_BYTES: usize = 1 << 20;
 
 /// Bytes of one answer that a memo compares; a call with a longer one is not memoised.
 pub const MEMO_ANSWER_BYTES: usize = 16 << 10;
+
+/// Bytes that it takes to remember one call; one that would take more is not memoised, or a few would
+/// make it forget all others.
+pub const MEMO_CALL_BYTES: usize = 64 << 10;
 
 /// Questions of one call that are noted. A plugin that asks more is not memoised.
 pub const TRACE_QUESTIONS: usize = 128;
@@ -148,6 +166,12 @@ pub const RESPONSE_BYTES: usize = 1 << 20;
 
 /// Bytes of a component. The largest of the supported toolchains makes 18 MiB.
 pub const COMPONENT_BYTES: usize = 64 << 20;
+
+/// Names that a component imports, and that it exports. Python imports about 60.
+pub const NAMES: usize = 1024;
+
+/// Tools that are shown to have had a part in making a component.
+pub const PRODUCERS: usize = 64;
 
 /// Bytes of the fixtures that a component brings along,
 pub const FIXTURES_BYTES: usize = 256 << 10;
@@ -173,6 +197,9 @@ pub const COMPILE_ADDRESS_SPACE: u64 = 4 << 30;
 /// Bytes of compiled components that are kept. An author's loop compiles a component for every save;
 /// the oldest go first, and are compiled again if they are wanted.
 pub const STORE_BYTES: u64 = 2 << 30;
+
+/// Age at which a file that was never completed is taken for abandoned.
+pub const STORE_ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Bytes of what the compile child has to say about a failure.
 pub const COMPILE_STDERR_BYTES: usize = 8 << 10;

@@ -176,10 +176,8 @@ fn emit(plugin: &str, line: &Line, suppressed: u64) {
 pub(crate) fn printable(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     for c in text.trim_end().chars() {
-        let escaped = c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let before = out.len();
-        if escaped {
+        if deceives(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -191,6 +189,13 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
         }
     }
     out
+}
+
+/// Whether a character does something else than stand there: control characters, and the ones that
+/// turn the direction of text.
+pub(crate) fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

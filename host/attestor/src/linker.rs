@@ -7,6 +7,8 @@ use crate::{
     Engine,
     bindings::{preview::witgate::attestor as next, witgate::attestor as wit},
     error::LoadErrorKind,
+    limits,
+    lines::printable,
     sandbox::{Sandbox, Stop},
     wasi,
 };
@@ -33,7 +35,9 @@ pub(crate) fn link(
     component: &Component,
     asked: &Capabilities,
 ) -> Result<InstancePre<Sandbox>, LoadErrorKind> {
-    let refuse = |error: wasmtime::Error| LoadErrorKind::Link { cause: format!("{error:#}") };
+    let refuse = |error: wasmtime::Error| LoadErrorKind::Link {
+        cause: printable(&format!("{error:#}"), limits::CAUSE_BYTES),
+    };
     let mut linker = Linker::new(engine.wasm());
     wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s| s).map_err(refuse)?;
     for interface in Interface::ALL {
@@ -117,9 +121,10 @@ fn is_preopens(interface: &str, function: &str) -> bool {
 }
 
 fn stop(interface: &str, function: &str) -> wasmtime::Error {
-    let function = function.to_owned();
+    let shown = |name: &str| printable(name, limits::REASON_BYTES);
+    let function = shown(function);
     match interface.strip_prefix("witgate:attestor/") {
-        Some(ours) => Stop::NotAsked { interface: ours.to_owned(), function }.into(),
-        None => Stop::NoSuchThing { interface: interface.to_owned(), function }.into(),
+        Some(ours) => Stop::NotAsked { interface: shown(ours), function }.into(),
+        None => Stop::NoSuchThing { interface: shown(interface), function }.into(),
     }
 }

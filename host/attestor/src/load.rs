@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Instant};
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use wasmparser::Parser;
 use wasmtime::{
     Store,
@@ -13,7 +14,8 @@ use crate::{
     Engine, Manifest, Plugin, PluginSpec,
     bindings::exports::witgate::attestor::attestor as wit,
     breaker::Breaker,
-    call::{self, Stopped},
+    call::Stopped,
+    clock::{CallClock, guard},
     counters::Counters,
     error::LoadErrorKind,
     inspect::check_versions,
@@ -24,17 +26,22 @@ use crate::{
     plugin::{Common, Loaded},
     rehearse,
     requests::{read_fixtures, read_requests},
-    sandbox::{CallClock, Phase, Sandbox},
+    sandbox::{Phase, Sandbox},
 };
 
-const EXPORT: &str = "witgate:attestor/attestor@0.1.0";
+pub(crate) const EXPORT: &str = "witgate:attestor/attestor@0.1.0";
 
 /// From the operator's words to a plugin that can be called: what it is and asks for, machine code,
 /// what it may call, what it says about itself, whether it takes its settings.
-pub(crate) async fn load(engine: &Arc<Engine>, spec: PluginSpec) -> Result<Plugin, LoadErrorKind> {
+///
+/// `digest` is that of the component; a large one takes a while, so it is made once.
+pub(crate) async fn load(
+    engine: &Arc<Engine>,
+    spec: PluginSpec,
+    digest: String,
+) -> Result<Plugin, LoadErrorKind> {
     let toml = inspect(&spec, engine.previews())?;
     let fixtures = rehearse::parse(read_fixtures(&spec.bytes)?)?;
-    let digest = digest(&spec.bytes);
     tracing::debug!(plugin.name = %spec.name, plugin.digest = digest, "Loading a plugin");
     let (component, compiled_bytes) = engine.component(&spec.bytes, &digest).await?;
     let pre = link(engine, &component, &toml.requests)?;
@@ -52,6 +59,7 @@ pub(crate) async fn load(engine: &Arc<Engine>, spec: PluginSpec) -> Result<Plugi
     let attest = export(&pre, "attest")?;
     let plugin = Plugin(Arc::new(Loaded {
         engine: Arc::clone(engine),
+        instances: Semaphore::new(engine.share()),
         common,
         memo: Memo::default(),
         pre,
@@ -164,7 +172,7 @@ impl Guest<'_> {
         let far = Instant::now() + limits::LOAD_CALL_TIME * (limits::WALL_FACTOR + 1);
         let clock = Arc::new(CallClock::start(limits::LOAD_CALL_TIME, far));
         let mut store = Sandbox::store(self.engine, self.common, None, Arc::clone(&clock));
-        let called = call::guard(&clock, async {
+        let called = guard(&clock, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             store.data_mut().enter(Phase::Loading(name));
             typed::<P, R>(&mut store, &instance, &index)?.call_async(&mut store, params).await
@@ -196,7 +204,7 @@ fn export(pre: &InstancePre<Sandbox>, name: &str) -> Result<ComponentExportIndex
     let instance = component.get_export_index(None, EXPORT);
     let found = instance.and_then(|instance| component.get_export_index(Some(&instance), name));
     found.ok_or_else(|| LoadErrorKind::Link {
-        cause: format!("it does not export `{EXPORT}#{name}`"),
+        cause: format!("its attestor has no function `{name}`"),
     })
 }
 

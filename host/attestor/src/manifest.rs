@@ -4,7 +4,11 @@ use serde::Serialize;
 use witgate_facts::{FactName, FactSet, Interface};
 use witgate_identity::{Assurance, KeyName};
 
-use crate::{bindings::exports::witgate::attestor::attestor as wit, limits};
+use crate::{
+    bindings::exports::witgate::attestor::attestor as wit,
+    limits,
+    lines::{deceives, printable},
+};
 
 /// What a plugin says about itself, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,13 +131,16 @@ fn check_key(
     let mut problems = Vec::new();
     let name = KeyName::new(&said.key).map_err(|error| vec![error.to_string()])?;
     for (part, text) in [("meaning", &said.meaning), ("example", &said.example)] {
-        if text.len() > limits::DESCRIPTION_BYTES || text.chars().any(char::is_control) {
+        if text.len() > limits::DESCRIPTION_BYTES || text.chars().any(deceives) {
             let limit = limits::DESCRIPTION_BYTES;
             problems.push(format!(
-                "the {part} of key '{name}' must have at most {limit} bytes and no control \
-                 characters"
+                "the {part} of key '{name}' must have at most {limit} bytes, no control characters \
+                 and no marks of direction"
             ));
         }
+    }
+    if said.derived_from.len() > FactName::ALL.len() {
+        return Err(vec![format!("key '{name}' is derived from more facts than there are")]);
     }
     let mut derived_from = FactSet::EMPTY;
     for fact in &said.derived_from {
@@ -169,7 +176,10 @@ fn check_schema(schema: &str) -> Option<String> {
     }
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(schema) {
         Ok(_) => None,
-        Err(error) => Some(format!("the schema of its settings is not a JSON object: {error}")),
+        Err(error) => {
+            let error = printable(&error.to_string(), limits::CAUSE_BYTES);
+            Some(format!("the schema of its settings is not a JSON object: {error}"))
+        }
     }
 }
 
@@ -228,6 +238,22 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(problems.len(), 6, "{problems:#?}");
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_is_plain_and_short() {
+        for text in ["a\u{1b}[2J", "a\u{202e}b", &"a".repeat(limits::DESCRIPTION_BYTES + 1)] {
+            let meaning =
+                wit::SelectorKey { meaning: text.to_owned(), ..key("a", &["process.names"]) };
+            let problems = check(vec![meaning], "").unwrap_err();
+            assert!(problems[0].starts_with("the meaning of key 'a' must"), "{problems:?}");
+        }
+        let facts = vec!["a"; 100_000];
+        assert_eq!(check(vec![key("a", &facts)], "").unwrap_err().len(), 1);
+        let schema = format!("\"\u{202e}{}\"", "a".repeat(60_000));
+        let problems = check(vec![key("a", &["process.names"])], &schema).unwrap_err();
+        assert!(problems[0].len() < 2 * limits::CAUSE_BYTES, "{problems:?}");
+        assert!(!problems[0].chars().any(deceives), "{problems:?}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use witgate_facts::FactSource;
 
 use crate::{
     Question,
-    bindings::exports::witgate::attestor::attestor::{Failure, Report},
+    bindings::exports::witgate::attestor::attestor::{Failure, Report, Selector, UnknownKey},
     limits,
     plan::Wants,
     sandbox::FactLog,
@@ -95,16 +95,21 @@ impl Memo {
         if log.impure || log.gone || matches!(ending, Err(Failure::Retry(_))) {
             return;
         }
+        let mut weight = weight(ending);
         let mut answers = Vec::with_capacity(log.asked.len());
         for question in &log.asked {
             let answer = question.answer(facts, wants).await.bytes;
-            if answer.is_empty() || answer.len() > limits::MEMO_ANSWER_BYTES {
+            weight += EACH + question.len() + answer.len();
+            let too_much = answer.len() > limits::MEMO_ANSWER_BYTES;
+            if answer.is_empty() || too_much || weight > limits::MEMO_CALL_BYTES {
                 return;
             }
             answers.push(answer.into_boxed_slice());
         }
-        self.make_room(weight(&answers, ending));
-        self.insert(&log.asked, answers, ending);
+        if weight <= limits::MEMO_CALL_BYTES {
+            self.make_room(u64::try_from(weight).unwrap_or(u64::MAX));
+            self.insert(&log.asked, answers, ending);
+        }
     }
 
     /// Forgets everything if this is too much: simple, and a working set that does not fit would
@@ -137,16 +142,23 @@ impl Memo {
     }
 }
 
-/// About how much memory it takes to remember a call.
-fn weight(answers: &[Box<[u8]>], ending: &Ending) -> u64 {
-    const EACH: usize = 256;
-    let report = ending.as_ref().map_or(0, |report| {
-        let selectors = report.selectors.iter();
-        let selectors = selectors.map(|s| s.key.len() + s.value.len() + EACH).sum::<usize>();
-        selectors + report.unknown.iter().map(|u| u.reason.len() + EACH).sum::<usize>()
-    });
-    let answers: usize = answers.iter().map(|answer| answer.len() + EACH).sum();
-    u64::try_from(report + answers + EACH).unwrap_or(u64::MAX)
+/// Bytes of a thing that is remembered, its text not counted: about, and rather more than less.
+const EACH: usize = 256;
+
+/// Bytes that it takes to remember what a guest ended with.
+fn weight(ending: &Ending) -> usize {
+    let selector =
+        |s: &Selector| EACH + s.key.len() + s.name.as_ref().map_or(0, String::len) + s.value.len();
+    let unknown = |u: &UnknownKey| EACH + u.key.len() + u.reason.len();
+    let text = match ending {
+        Ok(report) => {
+            let selectors: usize = report.selectors.iter().map(selector).sum();
+            selectors + report.unknown.iter().map(unknown).sum::<usize>()
+        }
+        Err(Failure::Unavailable(reason) | Failure::Failed(reason)) => reason.len(),
+        Err(Failure::NotApplicable | Failure::Retry(_)) => 0,
+    };
+    EACH + text
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

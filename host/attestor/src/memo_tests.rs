@@ -8,7 +8,6 @@ use witgate_facts::{
 use witgate_identity::KeyName;
 
 use super::*;
-use crate::bindings::exports::witgate::attestor::attestor::Selector;
 
 /// A guest as the memo takes it: a machine whose every step follows from the answers so far. This
 /// one goes a way through the questions that its seed and the answers lead it, and reports all that
@@ -44,7 +43,7 @@ fn questions() -> Vec<Question> {
         Question::Variable("A".to_owned()),
         Question::File(FileRoot::Workload, "/a".to_owned()),
         Question::Status(FileRoot::Host, "/a".to_owned()),
-        Question::Wants("uid".to_owned()),
+        Question::Wants(KeyName::new("uid").unwrap()),
     ]
 }
 
@@ -189,4 +188,53 @@ fn an_answer_that_is_too_long_is_not_remembered() {
     let memo = Memo::default();
     poll(memo.learn(&log, &Err(Failure::NotApplicable), &facts, &wants(true)));
     assert!(poll(memo.recall(&facts, &wants(true))).is_none());
+}
+
+/// Whatever text a guest has in its hand counts, and one call cannot make the memo forget all others.
+#[test]
+fn a_call_that_would_take_much_room_is_not_remembered() {
+    let (facts, wants) = (uid(1), wants(true));
+    let much = || "x".repeat(limits::MEMO_CALL_BYTES);
+    let selector = |key, name, value| {
+        let selectors = vec![Selector { key, name, value }];
+        Ok(Report { selectors, unknown: Vec::new() })
+    };
+    let unknown = |key, reason| {
+        Ok(Report { selectors: Vec::new(), unknown: vec![UnknownKey { key, reason }] })
+    };
+    let none = String::new;
+    let endings: [Ending; 7] = [
+        Err(Failure::Failed(much())),
+        Err(Failure::Unavailable(much())),
+        selector(much(), None, none()),
+        selector(none(), Some(much()), none()),
+        selector(none(), None, much()),
+        unknown(much(), none()),
+        unknown(none(), much()),
+    ];
+    let memo = Memo::default();
+    for ending in endings {
+        poll(memo.learn(&FactLog::default(), &ending, &facts, &wants));
+        assert!(poll(memo.recall(&facts, &wants)).is_none());
+    }
+    let questions: Vec<_> = (0..limits::TRACE_QUESTIONS)
+        .map(|number| Question::File(FileRoot::Host, format!("/{number}/{}", "x".repeat(1000))))
+        .collect();
+    poll(memo.learn(&asked(&questions), &Err(Failure::NotApplicable), &facts, &wants));
+    assert!(poll(memo.recall(&facts, &wants)).is_none());
+    assert_eq!(memo.bytes.load(Relaxed), 0);
+}
+
+/// By what the allocator would see: the text in the tree itself.
+#[test]
+fn the_memo_is_as_large_as_it_says() {
+    let wants = wants(true);
+    let memo = Memo::default();
+    let reason = "x".repeat(limits::MEMO_CALL_BYTES / 2);
+    for number in 0..1000 {
+        let log = asked(&[Question::Fact(FactName::ProcessCredentials)]);
+        poll(memo.learn(&log, &Err(Failure::Failed(reason.clone())), &uid(number), &wants));
+    }
+    let Some(Step::Ask(node)) = lock(&memo.first).clone() else { panic!() };
+    assert!(lock(&node.answers).len() * reason.len() <= limits::MEMO_BYTES);
 }

@@ -1,5 +1,6 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Instant};
 
+use tokio::sync::Semaphore;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 use witgate_facts::{
     Capabilities, Capability, Endpoints, FactName, HttpError, HttpFuture, HttpRequest, PluginToml,
@@ -96,6 +97,8 @@ pub struct Plugin(pub(crate) Arc<Loaded>);
 /// What is behind [`Plugin`].
 pub(crate) struct Loaded {
     pub(crate) engine: Arc<Engine>,
+    /// Its share of the engine's instances.
+    pub(crate) instances: Semaphore,
     pub(crate) common: Arc<Common>,
     pub(crate) memo: Memo,
     pub(crate) pre: InstancePre<Sandbox>,

@@ -2,8 +2,9 @@ use std::fmt;
 
 use serde::Serialize;
 use witgate_facts::{FactError, FactName, FactResult, FactSource, FileRoot};
+use witgate_identity::KeyName;
 
-use crate::plan::Wants;
+use crate::{limits, lines::printable, plan::Wants};
 
 /// Something that a guest asked, whose answer follows from the subject of the call, from what is
 /// wanted of the plugin, and from nothing else.
@@ -20,7 +21,7 @@ pub enum Question {
     /// `files.status`.
     Status(FileRoot, String),
     /// `config.wants`.
-    Wants(String),
+    Wants(KeyName),
 }
 
 /// An answer as bytes: equal if and only if the guest sees the same.
@@ -40,7 +41,21 @@ impl Question {
             Self::File(root, path) => answer(root.fact(), facts.file(*root, path).await),
             Self::Entries(root, path) => answer(root.fact(), facts.entries(*root, path).await),
             Self::Status(root, path) => answer(root.fact(), facts.status(*root, path).await),
-            Self::Wants(key) => Answer { bytes: vec![u8::from(wants.wants(key))], fact: None },
+            Self::Wants(key) => {
+                Answer { bytes: vec![u8::from(wants.wants(key.as_str()))], fact: None }
+            }
+        }
+    }
+
+    /// Bytes of its text.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Fact(_) => 0,
+            Self::Variable(text)
+            | Self::File(_, text)
+            | Self::Entries(_, text)
+            | Self::Status(_, text) => text.len(),
+            Self::Wants(key) => key.as_str().len(),
         }
     }
 }
@@ -84,12 +99,13 @@ impl fmt::Display for Question {
             FileRoot::Host => "host",
             FileRoot::Workload => "workload",
         };
+        let path = |path: &str| printable(path, limits::REASON_BYTES);
         match self {
             Self::Fact(fact) => fact.fmt(f),
             Self::Variable(name) => write!(f, "environ.variable {name}"),
-            Self::File(of, path) => write!(f, "files.read {}:{path}", root(of)),
-            Self::Entries(of, path) => write!(f, "files.entries {}:{path}", root(of)),
-            Self::Status(of, path) => write!(f, "files.status {}:{path}", root(of)),
+            Self::File(of, at) => write!(f, "files.read {}:{}", root(of), path(at)),
+            Self::Entries(of, at) => write!(f, "files.entries {}:{}", root(of), path(at)),
+            Self::Status(of, at) => write!(f, "files.status {}:{}", root(of), path(at)),
             Self::Wants(key) => write!(f, "config.wants {key}"),
         }
     }

@@ -4,12 +4,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use serde::{Deserialize, Serialize};
-use witgate_facts::{Endpoints, FactSource, fixture::Recorded};
+use witgate_facts::{Endpoints, Expected, FactSource, Said, fixture::Recorded};
 use witgate_identity::KeyName;
 
 use crate::{
-    Attestation, LoadErrorKind, Outcome, OutcomeKind, Plugin, call, limits,
+    Attestation, LoadErrorKind, Outcome, Plugin, call, limits,
     plan::Wants,
+    requests,
     sandbox::{Mode, Subject},
 };
 
@@ -25,76 +26,32 @@ pub struct Fixture {
     pub expected: Expected,
 }
 
-/// What a plugin has to say about a fixture: the content of `<name>.expected.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expected {
-    /// Where the schema of this file is; for editors.
-    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<String>,
-    /// How the call ends.
-    pub outcome: OutcomeKind,
-    /// Why, in the plugin's words; not compared if it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// `key:value` or `key:name:value`.
-    #[serde(default)]
-    pub selectors: BTreeSet<String>,
-    /// Keys about which nothing can be said.
-    #[serde(default)]
-    pub unknown: BTreeSet<KeyName>,
-    /// The plugin's settings; none is an empty object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<serde_json::Value>,
-    /// The keys that are wanted; none is all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wants: Option<BTreeSet<KeyName>>,
-}
-
-impl Expected {
-    /// What a plugin did say, to be expected from now on. Settings and wishes stay as they are in
-    /// `before`, and a reason is kept only if there was one.
-    #[must_use]
-    pub fn of(attestation: &Attestation, before: Option<&Self>) -> Self {
-        let reason = before.and_then(|before| before.reason.as_ref());
+impl From<&Attestation> for Said {
+    fn from(attestation: &Attestation) -> Self {
         Self {
-            schema: before.and_then(|before| before.schema.clone()),
             outcome: attestation.outcome.kind(),
-            reason: reason.and_then(|_| attestation.outcome.reason()),
+            in_words: in_words(attestation),
+            reason: attestation.outcome.reason(),
             selectors: selectors(attestation),
-            unknown: unknown(attestation),
-            settings: before.and_then(|before| before.settings.clone()),
-            wants: before.and_then(|before| before.wants.clone()),
+            unknown: attestation
+                .unknown
+                .iter()
+                .map(|unknown| (unknown.key.clone(), unknown.reason.to_string()))
+                .collect(),
         }
-    }
-
-    /// What differs, a line each; nothing if the plugin said what is expected.
-    #[must_use]
-    pub fn differences(&self, attestation: &Attestation) -> Vec<String> {
-        let mut lines = Vec::new();
-        if self.outcome != attestation.outcome.kind() {
-            let (expected, got) = (self.outcome.as_str(), &attestation.outcome);
-            lines.push(format!("expected {expected}, got {got}"));
-        } else if self.reason.is_some() && self.reason != attestation.outcome.reason() {
-            let reason = |reason: Option<String>| reason.unwrap_or_default();
-            let (expected, got) =
-                (reason(self.reason.clone()), reason(attestation.outcome.reason()));
-            lines.push(format!("expected the reason {expected:?}, got {got:?}"));
-        }
-        compare("selector", &self.selectors, &selectors(attestation), &mut lines);
-        compare("unknown key", &self.unknown, &unknown(attestation), &mut lines);
-        lines
     }
 }
 
-fn compare<T: Ord + std::fmt::Display>(
-    what: &str,
-    expected: &BTreeSet<T>,
-    got: &BTreeSet<T>,
-    lines: &mut Vec<String>,
-) {
-    lines.extend(expected.difference(got).map(|missing| format!("- {what} {missing}")));
-    lines.extend(got.difference(expected).map(|extra| format!("+ {what} {extra}")));
+/// Whoever ran out of time wants to know where.
+fn in_words(attestation: &Attestation) -> String {
+    let outcome = &attestation.outcome;
+    match (outcome, attestation.asked.last()) {
+        (Outcome::OutOfTime { .. }, Some(last)) => {
+            format!("{outcome}; the last that it asked for is {last}")
+        }
+        (Outcome::OutOfTime { .. }, None) => format!("{outcome}; it asked for nothing"),
+        _ => outcome.to_string(),
+    }
 }
 
 /// As the plugin said them, without its name.
@@ -102,10 +59,6 @@ fn selectors(attestation: &Attestation) -> BTreeSet<String> {
     let stamped = attestation.selectors.iter().map(|attested| attested.selector.to_string());
     let bare = |text: String| text.split_once(':').map(|(_, rest)| rest.to_owned()).unwrap_or(text);
     stamped.map(bare).collect()
-}
-
-fn unknown(attestation: &Attestation) -> BTreeSet<KeyName> {
-    attestation.unknown.iter().map(|unknown| unknown.key.clone()).collect()
 }
 
 impl Outcome {
@@ -169,7 +122,15 @@ impl Plugin {
     }
 }
 
-/// Reads the fixtures that a component brings along.
+/// The fixtures that a component brings along, without running or compiling it.
+///
+/// # Errors
+/// If they cannot be read, or are over their limits.
+pub fn read_fixtures(component: &[u8]) -> Result<Vec<Fixture>, LoadErrorKind> {
+    parse(requests::read_fixtures(component)?)
+}
+
+/// Reads the text of them.
 pub(crate) fn parse(text: Option<&str>) -> Result<Vec<Fixture>, LoadErrorKind> {
     let wrong = |cause: String| LoadErrorKind::Fixtures { cause };
     let Some(text) = text else { return Ok(Vec::new()) };

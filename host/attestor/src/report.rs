@@ -33,13 +33,17 @@ impl Check<'_> {
     pub(crate) fn report(&self, said: &wit::Report) -> Result<Checked, String> {
         self.sizes(said)?;
         let mut seen = BTreeSet::new();
-        let mut single = BTreeSet::new();
+        let (mut single, mut several) = (BTreeSet::new(), BTreeSet::new());
         let mut selectors = Vec::with_capacity(said.selectors.len());
         for selector in &said.selectors {
             let (key, spec) = self.key(&selector.key)?;
             let name = selector.name.as_deref();
             if spec.single && !single.insert((key, name)) {
                 return Err(format!("key '{key}' is single, and was reported twice"));
+            }
+            // A process can be in a group twice; that is no reason to take nothing of the report.
+            if !spec.single && !several.insert((key, name, &selector.value)) {
+                continue;
             }
             selectors.push(self.stamp(key, spec, name, &selector.value)?);
             seen.insert(key);
@@ -105,7 +109,12 @@ impl Check<'_> {
 
     fn key(&self, said: &str) -> Result<(&KeyName, &KeySpec), String> {
         self.manifest.named(said).ok_or_else(|| {
-            format!("key '{}' is not in the manifest", printable(said, limits::SHOWN_BYTES))
+            let keys: Vec<_> = self.manifest.keys().map(|(key, _)| key.as_str()).collect();
+            format!(
+                "key '{}' is not in the manifest, which has {}",
+                printable(said, limits::SHOWN_BYTES),
+                keys.join(", ")
+            )
         })
     }
 

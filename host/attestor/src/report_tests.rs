@@ -140,6 +140,14 @@ fn one_broken_rule_costs_the_whole_report() {
 }
 
 #[test]
+fn what_is_said_twice_of_a_key_with_several_values_counts_once() {
+    let gid = |value| selector("gid", None, value);
+    let checked = check(vec![gid("1"), gid("2"), gid("1")], vec![]).unwrap();
+    let shown: Vec<_> = checked.selectors.iter().map(|s| s.selector.to_string()).collect();
+    assert_eq!(shown, ["p:gid:1", "p:gid:2"]);
+}
+
+#[test]
 fn a_key_with_several_values_can_be_known_in_part() {
     let checked = check(vec![selector("gid", None, "1")], vec![unknown("gid"), unknown("gid")]);
     let checked = checked.unwrap();

@@ -1,7 +1,7 @@
-use wasmparser::{Parser, Payload};
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use witgate_facts::PluginToml;
 
-use crate::limits;
+use crate::{limits, lines::printable};
 
 /// Name of the custom section that holds `plugin.toml`. Toolchains put it into the core module
 /// they link, others beside it, so it may stand at any depth.
@@ -42,6 +42,12 @@ pub enum RequestsError {
     },
 }
 
+impl From<BinaryReaderError> for RequestsError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self::Malformed { cause: printable(&error.to_string(), limits::CAUSE_BYTES) }
+    }
+}
+
 /// Finds and reads the `plugin.toml` of a component, without running or compiling it.
 ///
 /// # Errors
@@ -80,8 +86,7 @@ enum Found<'a> {
 fn section<'a>(component: &'a [u8], name: &str) -> Result<Found<'a>, RequestsError> {
     let mut found = Found::None;
     for payload in Parser::new(0).parse_all(component) {
-        let payload =
-            payload.map_err(|error| RequestsError::Malformed { cause: error.to_string() })?;
+        let payload = payload?;
         if let Payload::CustomSection(section) = payload
             && section.name() == name
         {
@@ -94,9 +99,16 @@ fn section<'a>(component: &'a [u8], name: &str) -> Result<Found<'a>, RequestsErr
     Ok(found)
 }
 
+/// What stands in it is shown to people, as are the words of the parser, who quotes it.
 fn parse(text: &[u8]) -> Result<PluginToml, RequestsError> {
     let text = str::from_utf8(text).map_err(|error| error.to_string());
-    text.and_then(PluginToml::parse).map_err(|cause| RequestsError::Text { cause })
+    let mut toml = text.and_then(PluginToml::parse).map_err(|cause| {
+        let lines: Vec<_> = cause.lines().map(str::trim).filter(|line| *line != "|").collect();
+        RequestsError::Text { cause: printable(&lines.join(" "), limits::CAUSE_BYTES) }
+    })?;
+    let texts = [&mut toml.version, &mut toml.description].into_iter().chain(&mut toml.language);
+    texts.for_each(|text| *text = printable(text, limits::DESCRIPTION_BYTES));
+    Ok(toml)
 }
 
 #[cfg(test)]
@@ -104,6 +116,7 @@ mod tests {
     use witgate_facts::{Capability, Interface};
 
     use super::*;
+    use crate::lines::deceives;
 
     /// A custom section as it stands in a binary.
     fn built(name: &str, data: &[u8]) -> Vec<u8> {
@@ -160,6 +173,23 @@ mod tests {
         for wrong in [component(&huge, &[]), component(&fixtures(b"\xff"), &[])] {
             assert!(matches!(read_fixtures(&wrong), Err(RequestsError::Fixtures { .. })));
         }
+    }
+
+    #[test]
+    fn what_stands_in_it_cannot_break_out_of_its_line() {
+        let ours = |text: &str| read_requests(&component(&built(SECTION, text.as_bytes()), &[]));
+        let wrong =
+            ours("name = 'a'\n\"\\u001b[2J\\u000aroot:\" = 1 # \u{1b}[31m\u{202e}").unwrap_err();
+        let RequestsError::Text { cause } = &wrong else { panic!("{wrong:?}") };
+        assert!(cause.starts_with("TOML parse error at line 2"), "{cause}");
+        let long = ours(&format!("name = '{}'", "\u{9b}".repeat(8000))).unwrap_err().to_string();
+        assert!(long.len() < 2 * limits::CAUSE_BYTES, "{long}");
+        assert!(![cause, &long].into_iter().any(|text| text.chars().any(deceives)), "{wrong:?}");
+
+        let turned = "name='a'\nversion='1\u{202e}'\ndescription='\u{2066}d'\nlanguage='\u{200f}'";
+        let read = ours(turned).unwrap();
+        assert_eq!((&*read.version, &*read.description), ("1\\u{202e}", "\\u{2066}d"));
+        assert_eq!(read.language.as_deref(), Some("\\u{200f}"));
     }
 
     proptest::proptest! {

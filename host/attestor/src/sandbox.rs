@@ -1,11 +1,10 @@
 use std::{
     collections::BTreeSet,
-    pin::Pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, OnceLock},
+    task::Poll,
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,8 @@ use witgate_facts::{
 use crate::{
     Engine, Limit, Question,
     bindings::witgate::attestor::types as wit,
-    cache::{Cache, Lead},
+    cache::{self, Cache, Lead},
+    clock::CallClock,
     limits,
     lines::printable,
     memory::Meter,
@@ -47,6 +47,8 @@ pub(crate) struct Sandbox {
     common: Arc<Common>,
     subject: Option<Subject>,
     pub(crate) leads: Vec<Lead>,
+    /// Another call of its plugin looks for what it wants from the cache, and it waits for that.
+    pub(crate) waits_for_another: bool,
     pub(crate) clock: Arc<CallClock>,
     pub(crate) meter: Meter,
     pub(crate) log: FactLog,
@@ -174,7 +176,7 @@ pub(crate) enum Stop {
     #[error(
         "it called `{function}` with {argument}, but its plugin.toml does not ask for \"{capability}\""
     )]
-    NotNamed { function: &'static str, argument: String, capability: Capability },
+    NotNamed { function: &'static str, argument: String, capability: String },
     /// It named a file by something that is no path.
     #[error(
         "it called `{function}` with \"{path}\"; a path is absolute, without `.`, `..`, doubled or \
@@ -203,6 +205,7 @@ impl Sandbox {
             common: Arc::clone(common),
             subject,
             leads: Vec::new(),
+            waits_for_another: false,
             clock,
             meter: Meter::default(),
             log: FactLog::default(),
@@ -240,12 +243,13 @@ impl Sandbox {
         &self,
         function: &'static str,
         argument: &str,
-        capability: Capability,
+        capability: &Capability,
     ) -> wasmtime::Result<()> {
-        if self.common.asked.cover(&capability) {
+        if self.common.asked.cover(capability) {
             return Ok(());
         }
         let argument = format!("{:?}", printable(argument, limits::SHOWN_BYTES));
+        let capability = printable(&capability.to_string(), limits::REASON_BYTES);
         Err(Stop::NotNamed { function, argument, capability }.into())
     }
 
@@ -299,20 +303,35 @@ impl Sandbox {
         Ok(source)
     }
 
-    /// Waits for a fact. The guest's clock stands still meanwhile.
+    /// Waits for a fact.
     pub(crate) async fn wait_for<T>(
         &mut self,
         fact: FactName,
         reading: FactFuture<'_, T>,
     ) -> Result<T, wit::FactError> {
-        let clock = Arc::clone(&self.clock);
-        let waiting = clock.wait();
-        let found = reading.await;
-        drop(waiting);
+        let found = self.wait(reading).await;
         self.note(fact, found)
     }
 
+    /// Waits for what is not the guest's own doing. Its clock stands still meanwhile, and others
+    /// have its permit to be slow.
+    pub(crate) async fn wait<T>(&mut self, what: impl Future<Output = T> + Send) -> T {
+        let clock = Arc::clone(&self.clock);
+        let _waiting = clock.wait();
+        let mut what = pin!(what);
+        match poll_fn(|context| Poll::Ready(what.as_mut().poll(context))).await {
+            Poll::Ready(found) => found,
+            Poll::Pending => {
+                self.slow = None;
+                what.await
+            }
+        }
+    }
+
+    /// The subject, to read a fact. What the call may not keep any more once it has, nobody waits
+    /// for: a workload can make the reading last.
     fn subject_for(&mut self, fact: FactName) -> wasmtime::Result<&Subject> {
+        self.leads.retain(|lead| cache::outlives(lead.place().scope(), fact));
         let (interface, function) = fact.as_str().split_once('.').unwrap_or_default();
         self.subject(interface, function)
     }
@@ -340,11 +359,17 @@ impl Sandbox {
             // It waited for a fact while the epochs went on.
             return Ok(UpdateDeadline::Continue(1));
         }
-        if !self.clock.use_tick() {
+        if !self.clock.use_tick(now) {
             return Err(Stop::OutOfTime(Limit::CallTime).into());
         }
         let pause: Pin<Box<dyn Future<Output = ()> + Send>> = match &self.slow {
-            Some(_) => Box::pin(tokio::task::yield_now()),
+            Some(_) => {
+                let clock = Arc::clone(&self.clock);
+                Box::pin(async move {
+                    let _aside = clock.step_aside();
+                    tokio::task::yield_now().await;
+                })
+            }
             None => {
                 let lane = Arc::clone(self.slow.insert(Arc::default()));
                 let (slow, clock) = (self.engine.slow_lane(), Arc::clone(&self.clock));
@@ -368,123 +393,5 @@ fn tell(error: &FactError) -> wit::FactError {
         FactError::Io(reason) => wit::FactError::Io(reason.clone()),
         FactError::TooLarge => wit::FactError::TooLarge,
         FactError::Unsupported => wit::FactError::Unsupported,
-    }
-}
-
-/// The time of one call: the ticks that the guest ran in, the wall clock without what it waited for
-/// us, and the deadline of the request. Whichever is first ends the call.
-#[derive(Debug)]
-pub(crate) struct CallClock {
-    started: Instant,
-    own: Duration,
-    ticks: AtomicU32,
-    deadline: Instant,
-    /// Nanoseconds waited so far, without a wait that still goes on.
-    waited: AtomicU64,
-    /// When the current wait began, in nanoseconds since `started`, plus one; 0 is none.
-    waiting_since: AtomicU64,
-}
-
-/// The guest waits for us; its clock stands still.
-pub(crate) struct Waiting<'a>(&'a CallClock);
-
-impl CallClock {
-    /// Starts now; the guest may run for `own`.
-    pub(crate) fn start(own: Duration, deadline: Instant) -> Self {
-        let ticks = own.as_nanos() / limits::TICK.as_nanos();
-        Self {
-            started: Instant::now(),
-            own,
-            ticks: AtomicU32::new(u32::try_from(ticks).unwrap_or(u32::MAX)),
-            deadline,
-            waited: AtomicU64::new(0),
-            waiting_since: AtomicU64::new(0),
-        }
-    }
-
-    /// Takes one of the ticks, if there is one left.
-    fn use_tick(&self) -> bool {
-        let left = self.ticks.load(Relaxed);
-        self.ticks.store(left.saturating_sub(1), Relaxed);
-        left > 0
-    }
-
-    /// The time so far, without what the guest waited for us.
-    fn on_the_wall(&self, now: Instant) -> Duration {
-        let total = nanos(now.duration_since(self.started));
-        let since = self.waiting_since.load(Relaxed);
-        let waiting = if since == 0 { 0 } else { total.saturating_sub(since - 1) };
-        Duration::from_nanos(total.saturating_sub(self.waited.load(Relaxed) + waiting))
-    }
-
-    fn left_on_the_wall(&self, now: Instant) -> Duration {
-        (self.own * limits::WALL_FACTOR).saturating_sub(self.on_the_wall(now))
-    }
-
-    /// The limit that has been reached by the wall clock.
-    pub(crate) fn exceeded(&self, now: Instant) -> Option<Limit> {
-        if now >= self.deadline {
-            Some(Limit::RequestDeadline)
-        } else if self.left_on_the_wall(now).is_zero() {
-            Some(Limit::CallWallTime)
-        } else {
-            None
-        }
-    }
-
-    /// What is left for the guest to run, at most.
-    pub(crate) fn remaining(&self, now: Instant) -> Duration {
-        let own = limits::TICK * self.ticks.load(Relaxed);
-        own.min(self.left_on_the_wall(now)).min(self.deadline.saturating_duration_since(now))
-    }
-
-    /// When to look at [`CallClock::exceeded`] again. By then the guest may have waited, so that
-    /// its time is not up yet.
-    pub(crate) fn alarm(&self, now: Instant) -> Instant {
-        self.deadline.min(now + self.left_on_the_wall(now))
-    }
-
-    /// Stops the guest's clock for as long as the result lives.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
-        self.waiting_since.store(nanos(self.started.elapsed()).saturating_add(1), Relaxed);
-        Waiting(self)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let since = self.0.waiting_since.swap(0, Relaxed).saturating_sub(1);
-        let waited = nanos(self.0.started.elapsed()).saturating_sub(since);
-        self.0.waited.fetch_add(waited, Relaxed);
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_clock_stands_still_while_the_guest_waits() {
-        let far = Instant::now() + Duration::from_secs(600);
-        let clock = CallClock::start(Duration::from_secs(1), far);
-        let waiting = clock.wait();
-        let later = Instant::now() + Duration::from_secs(60);
-        assert_eq!(clock.exceeded(later), None);
-        drop(waiting);
-        let later = Instant::now() + Duration::from_secs(60);
-        assert_eq!(clock.exceeded(later), Some(Limit::CallWallTime));
-        assert_eq!(clock.exceeded(far), Some(Limit::RequestDeadline));
-        assert_eq!(clock.remaining(far), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_guest_has_its_ticks_and_no_more() {
-        let clock = CallClock::start(3 * limits::TICK, Instant::now() + Duration::from_secs(600));
-        assert_eq!([0; 5].map(|_| clock.use_tick()), [true, true, true, false, false]);
-        assert_eq!(clock.remaining(Instant::now()), Duration::ZERO);
     }
 }

@@ -1,18 +1,17 @@
 use std::{
     fs, io,
-    io::{Read as _, Write as _},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use crate::{error::StoreError, limits};
 
 const KEY_FILE: &str = "store.key";
-const KEY_LEN: usize = 32;
-const TAG_LEN: usize = 32;
+const KEY_LEN: usize = blake3::KEY_LEN;
+const TAG_LEN: usize = blake3::OUT_LEN;
+/// How the names of files begin that are not complete.
+const TEMPORARY: &str = ".new-";
 /// Of the directory and of the files in it.
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -24,11 +23,12 @@ const FILE_MODE: u32 = 0o600;
 ///
 /// - The directory belongs to us and is closed to everybody else; that is checked, not assumed, and
 ///   links are not followed.
-/// - Each entry ends with an HMAC-SHA256 over its name and content under a key that lives in the
+/// - Each entry ends with a keyed BLAKE3 over its content and name under a key that lives in the
 ///   same directory. Against somebody who can read the directory it helps nothing, but a damaged
 ///   disk, a half-written file, an entry under another's name, or one brought along from another
 ///   machine by a restored backup is not taken for ours: it is compiled again.
-/// - What was checked is what runs: an entry is read once, and the bytes in memory are both.
+/// - What was checked is what runs: the same open file is mapped, as a shared library is. Nobody
+///   but us can write to it, and we do not: an entry is replaced by another file, never changed.
 ///
 /// The name of an entry is the digest of the component and the engine's compatibility hash, so
 /// another version, setting or processor never finds it.
@@ -48,29 +48,54 @@ impl Store {
         Ok(Self { directory: directory.to_owned(), key, engine })
     }
 
-    /// The machine code of a component, if it is there and unharmed.
-    pub(crate) fn get(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The machine code of a component, if it is there and unharmed. If not, it is compiled again,
+    /// so nothing here stops anybody.
+    pub(crate) fn get(&self, digest: &str) -> Option<Entry> {
         let path = self.path(digest);
-        let mut entry = match open_to_read(&path) {
-            Ok(file) => read_all(file, &path, limits::COMPILED_BYTES + TAG_LEN)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // A link, a directory, a file that we may not read: not something we wrote.
+        let checked = open_to_read(&path).and_then(|file| self.unharmed(digest, file));
+        match checked {
+            Ok(Some(entry)) => Some(entry),
+            Ok(None) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    "A compiled component is damaged or not ours; it is compiled again"
+                );
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // A link, a directory, a file that we may not read: not something we wrote. Or a disk
+            // that fails.
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "Ignoring a compiled component");
-                return Ok(None);
+                None
             }
-        };
-        let Some(at) = entry.len().checked_sub(TAG_LEN) else { return Ok(self.damaged(&path)) };
-        let tag = entry.split_off(at);
-        match self.tag(digest, &entry).verify_slice(&tag) {
-            Ok(()) => Ok(Some(entry)),
-            Err(_) => Ok(self.damaged(&path)),
         }
+    }
+
+    fn unharmed(&self, digest: &str, file: fs::File) -> io::Result<Option<Entry>> {
+        let all = file.metadata()?.len();
+        let Some(size) = all.checked_sub(TAG_LEN as u64) else { return Ok(None) };
+        let Ok(size @ ..=limits::COMPILED_BYTES) = usize::try_from(size) else { return Ok(None) };
+        let mut seal = self.seal();
+        seal.update_reader((&file).take(size as u64))?;
+        seal.update(self.name(digest).as_bytes());
+        let mut tag = Vec::new();
+        // One more than it should be: what has grown meanwhile then fails its check.
+        (&file).take(TAG_LEN as u64 + 1).read_to_end(&mut tag)?;
+        // Compared in constant time.
+        let ours = blake3::Hash::from_slice(&tag).is_ok_and(|tag| seal.finalize() == tag);
+        Ok(ours.then(|| Entry {
+            file,
+            #[cfg(not(target_os = "linux"))]
+            path: self.path(digest),
+            size,
+        }))
     }
 
     /// Puts machine code in, in the place of what is there.
     pub(crate) fn put(&self, digest: &str, code: &[u8]) -> Result<(), StoreError> {
-        let tag = self.tag(digest, code).finalize().into_bytes();
+        let name = self.name(digest);
+        let tag = self.seal().update(code).update(name.as_bytes()).finalize();
         let temporary = temporary_name(&self.directory);
         let path = self.path(digest);
         let write = || {
@@ -78,7 +103,7 @@ impl Store {
             let _ = fs::remove_file(&temporary);
             let mut file = create_new(&temporary)?;
             file.write_all(code)?;
-            file.write_all(&tag)?;
+            file.write_all(tag.as_bytes())?;
             fs::rename(&temporary, &path)
         };
         write().map_err(|source| {
@@ -89,13 +114,14 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the oldest entries until what is left fits. An entry that is in use is in memory, so
-    /// it may go; what cannot be looked at or removed stays.
+    /// Removes the oldest entries until what is left fits, and what a killed process left half
+    /// written. A file that is in use is open or mapped, so its name may go; what cannot be looked
+    /// at or removed stays.
     fn prune(&self, limit: u64) {
         let Ok(listing) = fs::read_dir(&self.directory) else { return };
         let mut entries: Vec<_> = listing
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+            .filter(|path| is_entry(path) || is_temporary(path))
             .filter_map(|path| {
                 let found = fs::symlink_metadata(&path).ok()?;
                 Some((found.modified().ok()?, found.len(), path))
@@ -103,32 +129,63 @@ impl Store {
             .collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.0));
         let mut kept = 0_u64;
-        for (_, size, path) in entries {
+        for (modified, size, path) in entries {
             kept = kept.saturating_add(size);
-            if kept > limit && fs::remove_file(&path).is_ok() {
+            let abandoned = is_temporary(&path)
+                && modified.elapsed().is_ok_and(|age| age > limits::STORE_ABANDONED);
+            if (kept > limit || abandoned) && fs::remove_file(&path).is_ok() {
                 tracing::debug!(path = %path.display(), "Removed an old compiled component");
             }
         }
     }
 
     fn path(&self, digest: &str) -> PathBuf {
-        self.directory.join(format!("{digest}-{}.cwasm", self.engine))
+        self.directory.join(self.name(digest))
     }
 
-    fn tag(&self, digest: &str, code: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes a key of any length.
-        let mut tag = Hmac::<Sha256>::new_from_slice(&self.key).unwrap_or_else(|_| unreachable!());
-        tag.update(format!("{digest}-{}\n", self.engine).as_bytes());
-        tag.update(code);
-        tag
+    fn name(&self, digest: &str) -> String {
+        format!("{digest}-{}.cwasm", self.engine)
     }
 
-    fn damaged(&self, path: &Path) -> Option<Vec<u8>> {
-        tracing::warn!(
-            path = %path.display(),
-            "A compiled component is damaged or not ours; it is compiled again"
-        );
-        None
+    /// To be fed the machine code, and then the name: the other way round, code would not lie on the
+    /// boundaries on which BLAKE3 is fast.
+    fn seal(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.key)
+    }
+}
+
+/// A checked entry, open.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    file: fs::File,
+    #[cfg(not(target_os = "linux"))]
+    path: PathBuf,
+    size: usize,
+}
+
+impl Entry {
+    /// Bytes of machine code.
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A name of the very file that was checked, whatever its path leads to by now.
+    pub(crate) fn open_path(&self) -> PathBuf {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd as _;
+            format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+        }
+        #[cfg(not(target_os = "linux"))]
+        self.path.clone()
+    }
+
+    /// A copy of the machine code.
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.size);
+        (&self.file).seek(SeekFrom::Start(0))?;
+        (&self.file).take(self.size as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -168,12 +225,20 @@ fn put_key(directory: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
     linked
 }
 
+fn is_entry(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "cwasm")
+}
+
+fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()))
+}
+
 /// A name that nobody else in this folder uses now: one counter for the whole process, because it
 /// may have several stores in one folder.
 fn temporary_name(directory: &Path) -> PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Relaxed);
-    directory.join(format!(".new-{}-{number}", std::process::id()))
+    directory.join(format!("{TEMPORARY}{}-{number}", std::process::id()))
 }
 
 fn read_all(file: fs::File, path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {
@@ -266,13 +331,17 @@ mod tests {
         Store::open(&root.join("store"), "e".to_owned()).unwrap()
     }
 
+    fn got(store: &Store, digest: &str) -> Option<Vec<u8>> {
+        store.get(digest).map(|entry| entry.bytes().unwrap())
+    }
+
     #[test]
     fn what_was_put_in_comes_out_and_is_closed_to_others() {
         let root = tempfile::tempdir().unwrap();
         let store = opened(root.path());
-        assert_eq!(store.get(DIGEST).unwrap(), None);
+        assert_eq!(got(&store, DIGEST), None);
         store.put(DIGEST, b"code").unwrap();
-        assert_eq!(opened(root.path()).get(DIGEST).unwrap().as_deref(), Some(&b"code"[..]));
+        assert_eq!(got(&opened(root.path()), DIGEST).as_deref(), Some(&b"code"[..]));
         let modes = fs::read_dir(root.path().join("store"))
             .unwrap()
             .map(|entry| entry.unwrap().metadata().unwrap().mode() & 0o7777);
@@ -293,15 +362,15 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(store.path(DIGEST), bytes).unwrap();
-            assert_eq!(store.get(DIGEST).unwrap(), None, "byte {at}");
+            assert_eq!(got(&store, DIGEST), None, "byte {at}");
             fs::write(store.path(DIGEST), &whole[..at]).unwrap();
-            assert_eq!(store.get(DIGEST).unwrap(), None, "cut at {at}");
+            assert_eq!(got(&store, DIGEST), None, "cut at {at}");
         }
         fs::write(store.path("11ff"), &whole).unwrap();
-        assert_eq!(store.get("11ff").unwrap(), None, "under another's name");
+        assert_eq!(got(&store, "11ff"), None, "under another's name");
         let other = tempfile::tempdir().unwrap();
         fs::write(opened(other.path()).path(DIGEST), &whole).unwrap();
-        assert_eq!(opened(other.path()).get(DIGEST).unwrap(), None, "from another store");
+        assert_eq!(got(&opened(other.path()), DIGEST), None, "from another store");
     }
 
     #[test]
@@ -315,8 +384,22 @@ mod tests {
             file.set_modified(std::time::SystemTime::now() - age * hour).unwrap();
         }
         store.prune(2 * (4 + TAG_LEN as u64));
-        let left = ["aa", "bb", "cc"].map(|digest| store.get(digest).unwrap().is_some());
+        let left = ["aa", "bb", "cc"].map(|digest| store.get(digest).is_some());
         assert_eq!(left, [false, true, true]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_is_being_written_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let store = opened(root.path());
+        let names = [".new-1-0", ".new-1-1", "notes.txt"].map(|name| store.directory.join(name));
+        for (name, age) in names.iter().zip([2, 0, 2]) {
+            let file = fs::File::create(name).unwrap();
+            let age = age * limits::STORE_ABANDONED;
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        store.put(DIGEST, b"code").unwrap();
+        assert_eq!(names.map(|name| name.exists()), [false, true, true]);
     }
 
     #[test]
@@ -326,10 +409,10 @@ mod tests {
         store.put(DIGEST, b"code").unwrap();
         fs::rename(store.path(DIGEST), root.path().join("elsewhere")).unwrap();
         symlink(root.path().join("elsewhere"), store.path(DIGEST)).unwrap();
-        assert_eq!(store.get(DIGEST).unwrap(), None);
+        assert_eq!(got(&store, DIGEST), None);
         fs::remove_file(store.path(DIGEST)).unwrap();
         fs::create_dir(store.path(DIGEST)).unwrap();
-        assert_eq!(store.get(DIGEST).unwrap(), None);
+        assert_eq!(got(&store, DIGEST), None);
     }
 
     #[test]

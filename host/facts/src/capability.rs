@@ -164,14 +164,19 @@ impl FromStr for Capability {
                 .find(|scope| scope.as_str() == argument)
                 .map(Self::Cache)
                 .ok_or_else(|| error("a scope is process, cgroup or plugin")),
-            _ => Err(error("only environ, files.host, files.workload, http and cache take a name")),
+            _ => Err(error(&format!(
+                "only environ, files.host, files.workload, http and cache take a name{}",
+                meant(interface, &["environ", "files.host", "files.workload", "http", "cache"])
+            ))),
         }
     }
 }
 
 fn whole(word: &str) -> Result<Capability, String> {
-    let interface: Interface =
-        word.parse().map_err(|_| format!("there is no interface {word:?}"))?;
+    let interface: Interface = word.parse().map_err(|_| {
+        let hint = meant(word, &Interface::ALL.map(Interface::as_str));
+        format!("there is no interface {word:?}{hint}")
+    })?;
     match interface {
         Interface::Environ => Err("name the variable: environ:NAME".to_owned()),
         Interface::Files => {
@@ -183,6 +188,13 @@ fn whole(word: &str) -> Result<Capability, String> {
         }
         interface => Ok(Capability::Interface(interface)),
     }
+}
+
+/// `; did you mean X?` if one of these words is near.
+fn meant(word: &str, known: &[&str]) -> String {
+    let distances = known.iter().map(|known| (strsim::osa_distance(known, word), known));
+    let nearest = distances.min().filter(|(distance, _)| *distance <= 3);
+    nearest.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"))
 }
 
 fn variable(name: &str) -> bool {
@@ -327,6 +339,23 @@ mod tests {
         }
         let message = parse("environ").unwrap_err().to_string();
         assert!(message.contains("environ:NAME"), "{message}");
+    }
+
+    #[test]
+    fn a_word_that_is_nearly_one_is_told_which() {
+        for (word, meant) in [
+            ("file.workload:/etc/os-release", "files.workload"),
+            ("environment:HOME", ""),
+            ("env:HOME", ""),
+            ("enviorn:HOME", "environ"),
+            ("https:docker", "http"),
+            ("systmd", "systemd"),
+            ("everything", ""),
+        ] {
+            let message = parse(word).unwrap_err().to_string();
+            let told = message.split_once("did you mean `").map_or("", |(_, told)| told);
+            assert_eq!(told.trim_end_matches("`?"), meant, "{message}");
+        }
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod blob;
 mod capability;
 mod endpoint;
 mod error;
+mod expected;
 pub mod fixture;
 mod name;
+mod outcome;
 mod plugin_toml;
 mod recorder;
 mod source;
@@ -22,7 +24,9 @@ pub use self::{
     },
     endpoint::{Endpoints, HttpError, HttpFuture, HttpRequest, HttpResponse},
     error::FactError,
+    expected::{Expected, Said},
     name::{FactName, FactSet, Interface, UnknownFact},
+    outcome::OutcomeKind,
     plugin_toml::PluginToml,
     recorder::{Recorder, Redaction},
     source::{FactFuture, FactResult, FactSource},

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use wit_bindgen_core::{Files, WorldGenerator, wit_parser::Resolve};
+use wit_bindgen_core::{Files, WorldGenerator};
 
 use crate::{
-    BuildError,
+    BuildError, component,
     workspace::{Workspace, write_if_changed},
 };
 
@@ -15,13 +15,11 @@ pub(crate) fn generate(
     work: &Workspace,
     out: &Path,
 ) -> Result<(), BuildError> {
-    let step = "generating bindings";
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(&work.wit).map_err(BuildError::component(step))?;
-    let world =
-        resolve.select_world(&[package], Some("plugin")).map_err(BuildError::component(step))?;
+    let (mut resolve, world) = component::world(&work.wit)?;
     let mut files = Files::default();
-    generator.generate(&mut resolve, world, &mut files).map_err(BuildError::component(step))?;
+    generator
+        .generate(&mut resolve, world, &mut files)
+        .map_err(BuildError::component("generating bindings"))?;
     for (name, content) in files.iter() {
         write_if_changed(&out.join(name), content)?;
     }

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use witgate_facts::Interface;
 
 use crate::{
-    BuildError, FIXTURES_SECTION, FixtureFile, MANIFEST_SECTION, Progress, Project, component,
+    BuildError, FixtureFile, Progress, Project,
+    component::{self, FIXTURES_SECTION, MANIFEST_SECTION},
     fixtures,
     workspace::{Workspace, write_if_changed},
 };
@@ -33,7 +34,7 @@ pub struct Built {
 /// replay them; a plugin with more than this tests with what it keeps in its folder.
 const FIXTURE_BYTES: usize = 256 << 10;
 
-/// Builds the project in a folder, with the toolchain in `PATH`.
+/// Builds the project in a folder, with the toolchain in its `.venv/bin` or in `PATH`.
 ///
 /// The same sources and tools give the same component.
 ///
@@ -55,7 +56,7 @@ pub fn build_with_path(
     let started = Instant::now();
     let project = Project::open(dir)?;
     let fixtures = fixtures(&project.dir)?;
-    let work = Workspace::prepare(&project, path.to_owned())?;
+    let work = Workspace::prepare(&project, project.search_path(path))?;
 
     let bare = project.language.build(&project, &work, progress)?;
     component::validate(&bare)?;

@@ -7,11 +7,11 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use crate::{BuildError, workspace::Workspace};
 
 /// The custom section with `plugin.toml`.
-pub const MANIFEST_SECTION: &str = "witgate:manifest";
+pub(crate) const MANIFEST_SECTION: &str = "witgate:manifest";
 
 /// The custom section with the plugin's own fixtures: a JSON array of objects with `name`, `facts`
 /// and `expected`.
-pub const FIXTURES_SECTION: &str = "witgate:fixtures";
+pub(crate) const FIXTURES_SECTION: &str = "witgate:fixtures";
 
 /// The adapter for a module that was compiled for WASI preview 1 as a library (a *reactor*).
 pub(crate) const REACTOR: (&str, &[u8]) = (

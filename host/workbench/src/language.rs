@@ -102,6 +102,14 @@ impl Language {
             Self::JavaScript | Self::TypeScript => javascript::toolchain(),
         }
     }
+
+    /// Which of the packages that its build takes from a project are there.
+    fn packages(self, project: &Project) -> Vec<ToolStatus> {
+        match self {
+            Self::JavaScript | Self::TypeScript => javascript::packages(project),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Language {
@@ -119,12 +127,13 @@ impl FromStr for Language {
     }
 }
 
-/// Which of a language's programs are there. Of several that do the same, those that are missing
-/// are left out if there is one.
+/// Which of the programs and packages that a project's build needs are there, looked for where the
+/// build does. Of several that do the same, those that are missing are left out if there is one.
 #[must_use]
-pub fn check_toolchain(language: Language) -> Vec<ToolStatus> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let all: Vec<_> = language.toolchain().iter().map(|tool| tool.status(&path)).collect();
+pub fn check_toolchain(project: &Project) -> Vec<ToolStatus> {
+    let path = project.search_path(&env::var_os("PATH").unwrap_or_default());
+    let programs = project.language.toolchain().iter().map(|tool| tool.status(&path));
+    let all: Vec<_> = programs.chain(project.language.packages(project)).collect();
     let found =
         |purpose| all.iter().any(|one| one.version.is_some() && one.tool.needed_for == purpose);
     let counts = |one: &&ToolStatus| one.version.is_some() || !found(one.tool.needed_for);

@@ -22,9 +22,8 @@ mod workspace;
 
 pub use self::{
     build::{Built, build, build_with_path},
-    component::{FIXTURES_SECTION, MANIFEST_SECTION},
     error::BuildError,
-    fixtures::{Expected, FixtureError, FixtureFile, fixtures},
+    fixtures::{FixtureError, FixtureFile, fixtures, fixtures_in},
     language::{Language, UnknownLanguage, check_toolchain},
     progress::{Progress, Silent},
     project::{Project, ProjectError},

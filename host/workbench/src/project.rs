@@ -1,4 +1,6 @@
 use std::{
+    env,
+    ffi::{OsStr, OsString},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -92,14 +94,30 @@ impl Project {
             let line = line_in(&message);
             ProjectError::Invalid { path: path.clone(), line, message }
         })?;
+        let invalid = |field: &str, message: String| {
+            let line = toml_text.lines().position(|line| line.starts_with(field));
+            ProjectError::Invalid { path: path.clone(), line: line.map(|line| line + 1), message }
+        };
+        // A daemon loads any version; adding, pushing and pinning a plugin take no other than this.
+        semver::Version::parse(&toml.version).map_err(|error| {
+            let version = &toml.version;
+            let message = format!("{version:?} is not a semantic version, such as 0.1.0: {error}");
+            invalid("version", message)
+        })?;
         let word = toml.language.as_deref();
         let word = word.ok_or_else(|| ProjectError::NoLanguage { path: path.clone() })?;
-        let language = word.parse().map_err(|error: crate::UnknownLanguage| {
-            let line = toml_text.lines().position(|line| line.starts_with("language"));
-            let line = line.map(|line| line + 1);
-            ProjectError::Invalid { path: path.clone(), line, message: error.to_string() }
-        })?;
+        let unknown = |error: crate::UnknownLanguage| invalid("language", error.to_string());
+        let language = word.parse().map_err(unknown)?;
         Ok(Self { dir, toml, toml_text, language })
+    }
+
+    /// Where its build searches for programs: where it may have installed some for itself alone,
+    /// which is how Python and tools that come as Python packages are installed, and then in `path`.
+    pub(crate) fn search_path(&self, path: &OsStr) -> OsString {
+        let own = self.dir.join(".venv/bin");
+        let others = env::split_paths(path).filter(|dir| dir.is_absolute());
+        // A folder with a colon in its name cannot be in a search path.
+        env::join_paths([own].into_iter().chain(others)).unwrap_or_else(|_| path.to_owned())
     }
 
     /// Its `plugin.toml`.
@@ -137,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_project_says_what_it_is() {
-        let text = "name = 'a'\nversion = '1'\ndescription = ''\nlanguage = 'ts'\n";
+        let text = "name = 'a'\nversion = '0.1.0'\ndescription = ''\nlanguage = 'ts'\n";
         let project = open(text).unwrap();
         assert_eq!((project.name(), project.language), ("a", Language::TypeScript));
         assert_eq!(project.toml_text, text);
@@ -147,12 +165,17 @@ mod tests {
     fn a_mistake_is_found_by_file_and_line() {
         let broken = message("name = 'a'\nversion = 1\n");
         assert!(broken.contains("/plugin.toml:2: "), "{broken}");
-        let start = "name = 'a'\nversion = '1'\ndescription = ''\n";
+        let start = "name = 'a'\nversion = '1.0.0-rc.1'\ndescription = ''\n";
         let word = message(&format!("{start}requests = ['files']\n"));
         assert!(word.contains("/plugin.toml:4: ") && word.contains("files.workload:/"), "{word}");
         let language = message(&format!("{start}language = 'cobol'\n"));
         assert!(language.contains("/plugin.toml:4: "), "{language}");
         assert!(message(start).contains("language = \"rust\" or \"go\""), "{}", message(start));
+        for version in ["1", "banana", "1.2", ""] {
+            let text = start.replace("1.0.0-rc.1", version) + "language = 'ts'\n";
+            let version = message(&text);
+            assert!(version.contains("/plugin.toml:2: ") && version.contains("0.1.0"), "{version}");
+        }
         assert!(message("#\0").contains("/plugin.toml:1: "));
     }
 

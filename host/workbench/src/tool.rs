@@ -10,13 +10,14 @@ use std::{
 
 use crate::{BuildError, workspace::Workspace};
 
-/// A program that a language's build starts.
+/// A program that a language's build starts, or a package that it takes from the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tool {
-    /// What it is called, and searched for in `PATH`.
+    /// What it is called, and searched for: in the project's `.venv/bin` and in `PATH`, or a package
+    /// of npm in `node_modules`.
     pub program: &'static str,
     /// Arguments with which it shows its version and ends well, if it is usable at all:
-    /// `["-m", "ziglang", "version"]`.
+    /// `["-m", "ziglang", "version"]`. None for a package, which says it in a file.
     pub version_args: &'static [&'static str],
     /// What it does here, in a few words. Programs that do the same are alternatives: one is
     /// enough.
@@ -25,7 +26,7 @@ pub struct Tool {
     pub install: &'static str,
 }
 
-/// Whether a program is there.
+/// Whether a program or package is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ToolStatus {

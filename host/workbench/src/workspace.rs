@@ -93,7 +93,7 @@ mod tests {
     fn imports(requests: &str) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let text = format!(
-            "name='a'\nversion='1'\ndescription=''\nlanguage='rust'\nrequests={requests}\n"
+            "name='a'\nversion='1.0.0'\ndescription=''\nlanguage='rust'\nrequests={requests}\n"
         );
         fs::write(dir.path().join("plugin.toml"), text).unwrap();
         let project = Project::open(dir.path()).unwrap();

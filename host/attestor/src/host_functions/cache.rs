@@ -5,7 +5,7 @@ use witgate_facts::{CacheScope, Capability};
 use crate::{
     Use,
     bindings::witgate::attestor::cache as wit,
-    cache::{self, Looked, Place},
+    cache::{self, Looked, May, Place},
     limits,
     lines::printable,
     sandbox::Sandbox,
@@ -20,12 +20,14 @@ impl wit::Host for Sandbox {
             Err(refused) => return Ok(Err(refused)),
         };
         let cache = Arc::clone(&self.subject("cache", "get")?.cache);
-        let clock = Arc::clone(&self.clock);
-        let waiting = clock.wait();
         // Who leads the search for one thing does not wait for another: two could wait for
-        // each other.
-        let looked = cache.look(place, self.leads.is_empty()).await;
-        drop(waiting);
+        // each other. And nobody waits for a call that may not keep what it finds.
+        let keeps = cache::carried(scope, self.log.read).is_ok();
+        let lead = keeps && self.leads.len() < limits::CACHE_LEADS;
+        let may = May { wait: self.leads.is_empty(), lead };
+        self.waits_for_another = true;
+        let looked = self.wait(cache.look(place, may)).await;
+        self.waits_for_another = false;
         match looked {
             Looked::Hit(kept) => {
                 let age = kept.age();
@@ -82,7 +84,7 @@ impl Sandbox {
             wit::Scope::Cgroup => CacheScope::Cgroup,
             wit::Scope::Plugin => CacheScope::Plugin,
         };
-        self.may(function, scope.as_str(), Capability::Cache(scope))?;
+        self.may(function, scope.as_str(), &Capability::Cache(scope))?;
         self.log.impure = true;
         let lifetimes = self.subject("cache", "get")?.facts.lifetimes();
         if key.len() > limits::CACHE_KEY_BYTES {

@@ -1,5 +1,7 @@
 use std::time::Instant;
 
+use witgate_identity::KeyName;
+
 use crate::{Question, bindings::witgate::attestor::config::Host, sandbox::Sandbox};
 
 impl Host for Sandbox {
@@ -10,7 +12,12 @@ impl Host for Sandbox {
 
     fn wants(&mut self, key: String) -> wasmtime::Result<bool> {
         let wanted = self.subject("config", "wants")?.wants.wants(&key);
-        self.asked(|| Question::Wants(key));
+        match KeyName::new(key) {
+            Ok(key) => self.asked(|| Question::Wants(key)),
+            // No key of any plugin, so that nobody wants it; and of any length, so that it is not
+            // kept.
+            Err(_) => self.log.impure = true,
+        }
         Ok(wanted)
     }
 

@@ -5,6 +5,7 @@ use crate::{
     Question,
     bindings::witgate::attestor::files as wit,
     limits,
+    lines::printable,
     sandbox::{Sandbox, Stop},
 };
 
@@ -48,9 +49,10 @@ impl Sandbox {
             wit::Root::Workload => FileRoot::Workload,
         };
         if !is_plain_path(path) || path.ends_with('/') {
-            return Err(Stop::NoPath { function, path: path.escape_debug().to_string() }.into());
+            let path = printable(path, limits::REASON_BYTES);
+            return Err(Stop::NoPath { function, path }.into());
         }
-        self.may(function, path, Capability::Path(root, path.to_owned()))?;
+        self.may(function, path, &Capability::Path(root, path.to_owned()))?;
         self.log.paths.insert((root, path.to_owned()));
         if self.log.paths.len() > limits::PATHS {
             return Err(Stop::TooManyPaths.into());

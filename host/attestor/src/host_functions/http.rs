@@ -12,7 +12,7 @@ impl wit::Host for Sandbox {
         endpoint: String,
         request: wit::Request,
     ) -> wasmtime::Result<Result<wit::Response, wit::HttpError>> {
-        self.may("http.send", &endpoint, Capability::Endpoint(endpoint.clone()))?;
+        self.may("http.send", &endpoint, &Capability::Endpoint(endpoint.clone()))?;
         let endpoints = Arc::clone(&self.subject("http", "send")?.endpoints);
         self.log.impure = true;
         let request = HttpRequest {
@@ -26,10 +26,8 @@ impl wit::Host for Sandbox {
             body: Blob(request.body),
         };
         let asked = format!("{} {}", request.method, request.path);
-        let (clock, started) = (Arc::clone(&self.clock), Instant::now());
-        let waiting = clock.wait();
-        let answer = endpoints.send(&endpoint, request).await.and_then(bounded);
-        drop(waiting);
+        let started = Instant::now();
+        let answer = self.wait(endpoints.send(&endpoint, request)).await.and_then(bounded);
         self.note_exchange(endpoint, &asked, &answer, started);
         Ok(answer.map(Into::into).map_err(Into::into))
     }

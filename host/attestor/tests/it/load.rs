@@ -6,9 +6,12 @@ use witgate_attestor::{LoadErrorKind, PluginSpec, limits};
 use witgate_facts::{Capabilities, Capability, Interface};
 use witgate_identity::{Assurance, Fault};
 
-use crate::host::{
-    attest, builtin, engine_with, fixture, load, load_on, name, process, refusal, refused, said,
-    with_settings,
+use crate::{
+    grafts,
+    host::{
+        attest, builtin, engine_with, fixture, load, load_on, name, process, refusal, refused,
+        said, with_settings,
+    },
 };
 
 fn spec(bytes: Vec<u8>) -> PluginSpec {
@@ -93,6 +96,66 @@ async fn forge_manifest_cannot_declare_another_plugin_s_key() {
     let (message, kind) = refusal(fixture("forge-manifest")).await;
     assert!(matches!(kind, LoadErrorKind::Manifest { .. }));
     assert!(message.contains("unix:uid"), "{message}");
+}
+
+// #69: a component gets no more than the daemon has and the operator granted; what it does before it is
+// called is bounded like a call.
+#[tokio::test]
+async fn an_interface_of_ours_that_does_not_exist_is_told() {
+    for import in ["witgate:attestor/telepathy@0.1.0", "witgate:attestor/process@0.2.0"] {
+        let (message, kind) = refusal(grafts::with_import(import)).await;
+        assert!(matches!(kind, LoadErrorKind::OtherVersion { .. }), "{message}");
+        assert!(message.contains(&format!("it was built for `{import}`, and this daemon has")));
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_nobody_has_is_told() {
+    let (message, kind) = refusal(grafts::with_function_import("open-the-door")).await;
+    assert!(matches!(kind, LoadErrorKind::Foreign { .. }), "{message}");
+    assert!(message.contains("open-the-door"), "{message}");
+}
+
+#[tokio::test]
+async fn files_and_sockets_and_what_is_foreign_cannot_be_called() {
+    for interface in
+        ["wasi:filesystem/types", "wasi:sockets/tcp", "wasi:http/types", "acme:robot/arm"]
+    {
+        let (message, _) = refusal(grafts::with_start_in(&format!("{interface}@0.2.6"))).await;
+        assert!(message.contains(interface), "{message}");
+    }
+}
+
+/// Toolchains import whole worlds.
+#[tokio::test]
+async fn files_and_sockets_that_are_only_imported_do_no_harm() {
+    for interface in ["wasi:filesystem/types@0.2.6", "wasi:sockets/tcp@0.2.0"] {
+        let catalogue = load(vec![grafts::with_import(interface)]).await;
+        assert_eq!(said(&attest(&catalogue, process(1000)).await[0]), ["ok:uid:1000"]);
+    }
+}
+
+#[tokio::test]
+async fn start_loop_does_not_keep_the_loader() {
+    let (message, kind) = refusal(fixture("start-loop")).await;
+    assert!(matches!(kind, LoadErrorKind::Trapped { .. }));
+    assert!(message.contains("`describe` failed at load: out of time"), "{message}");
+}
+
+#[tokio::test]
+async fn start_call_is_told_what_it_may_call() {
+    let (message, kind) = refusal(fixture("start-call")).await;
+    assert!(matches!(kind, LoadErrorKind::Trapped { .. }));
+    let sentence =
+        "it called `process.credentials` in a start function, where only `log` may be called";
+    assert!(message.contains(sentence), "{message}");
+}
+
+#[tokio::test]
+async fn start_panic_is_told_as_a_trap() {
+    let (message, kind) = refusal(fixture("start-panic")).await;
+    assert!(matches!(kind, LoadErrorKind::Trapped { .. }));
+    assert!(message.contains("failed at load: wasm trap: wasm `unreachable`"), "{message}");
 }
 
 #[tokio::test]

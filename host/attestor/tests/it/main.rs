@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share is a test, too")]
 
 mod builtin;
+mod grafts;
 mod host;
 mod limits;
 mod load;

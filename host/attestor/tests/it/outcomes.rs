@@ -22,11 +22,12 @@ async fn a_plugin_speaks_only_in_the_name_that_the_operator_gave_it() {
     assert_eq!(said(&ask(renamed, process(7)).await), ["site:uid:7"]);
 }
 
+// #68: a plugin that speaks for another, or says what nobody can, has said nothing.
 #[tokio::test]
 async fn forge_type_cannot_speak_for_another_plugin() {
     let attestation = ask(fixture("forge-type"), process(1000)).await;
     let Outcome::BadOutput { reason } = &attestation.outcome else { panic!("{attestation:?}") };
-    assert_eq!(reason, "key 'unix:uid' is not in the manifest");
+    assert_eq!(reason, "key 'unix:uid' is not in the manifest, which has uid");
     assert_eq!(said(&attestation), [""; 0]);
 }
 
@@ -34,8 +35,12 @@ async fn forge_type_cannot_speak_for_another_plugin() {
 async fn garbage_of_any_kind_is_refused_whole() {
     for kind in [
         "control-character",
+        "zero-byte",
+        "second-control-set",
         "newline",
         "bidirectional",
+        "another-plugin",
+        "another-plugin-by-name",
         "unknown-key",
         "undeclared-unknown",
         "long-reason",
@@ -54,6 +59,15 @@ async fn garbage_of_any_kind_is_refused_whole() {
         assert!(reason.chars().all(|c| !c.is_control()), "{reason:?}");
         assert_eq!(said(&attestation), [""; 0], "{kind}");
     }
+}
+
+#[tokio::test]
+async fn garbage_that_is_no_text_is_a_trap() {
+    let spec = with_settings(fixture("garbage"), json!({ "kind": "not-utf-8" }));
+    let attestation = ask(spec, process(1000)).await;
+    let Outcome::Trapped { reason } = &attestation.outcome else { panic!("{attestation:?}") };
+    assert!(reason.contains("invalid utf-8"), "{reason}");
+    assert_eq!(said(&attestation), [""; 0]);
 }
 
 #[tokio::test]

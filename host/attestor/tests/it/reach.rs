@@ -1,24 +1,26 @@
 //! What a plugin can reach beyond its process, and what it cannot: the guest `reach`, which was
 //! granted one variable, some paths, one endpoint and the cache.
 
+mod kept;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use serde_json::json;
-use tokio::time::Instant;
-use witgate_attestor::{Attestation, Catalogue, LoadErrorKind, Outcome, PluginSpec, Question, Use};
+use tokio::sync::Semaphore;
+use witgate_attestor::{
+    Attestation, Catalogue, Limit, LoadErrorKind, Outcome, PluginSpec, Question, Use,
+};
 use witgate_facts::{
-    Blob, Capabilities, DirectoryEntry, Endpoints, FactError, FactName, FileKind, FileRoot,
-    FileStatus, HttpError, HttpFuture, HttpRequest, HttpResponse, SystemdUnit,
+    Blob, Capabilities, DirectoryEntry, Endpoints, FactError, FileKind, FileRoot, FileStatus,
+    HttpError, HttpFuture, HttpRequest, HttpResponse, SystemdUnit,
     fixture::{Fact, Recorded, RecordedFile},
 };
-use witgate_identity::{Assurance, Wanted};
+use witgate_identity::Assurance;
 
-use crate::host::{
-    PATIENCE, attest, fixture, load, process, refusal, said, unknown, with_settings,
-};
+use crate::host::{attest, fixture, load, process, refusal, said, unknown, with_settings};
 
 fn grants() -> Capabilities {
     witgate_attestor::read_requests(witgate_builtins::fixtures::find("reach").unwrap())
@@ -27,7 +29,7 @@ fn grants() -> Capabilities {
 }
 
 /// The guest with one wish, and everything that it asks for.
-fn reach(wish: &str) -> PluginSpec {
+pub(crate) fn reach(wish: &str) -> PluginSpec {
     let spec = PluginSpec { grants: grants(), ..fixture("reach") };
     with_settings(spec, json!({ "do": wish }))
 }
@@ -175,7 +177,7 @@ async fn too_many_paths_are_a_trap() {
 
 /// An endpoint that answers with the number of the request.
 #[derive(Debug, Default)]
-struct Counting(AtomicU32);
+pub(crate) struct Counting(AtomicU32);
 
 impl Endpoints for Counting {
     fn send<'a>(&'a self, _: &'a str, _: HttpRequest) -> HttpFuture<'a> {
@@ -186,6 +188,34 @@ impl Endpoints for Counting {
             Ok(HttpResponse { status: 200, headers: vec![], body })
         })
     }
+}
+
+/// An endpoint that takes requests and never answers.
+#[derive(Debug)]
+pub(crate) struct Silent(Semaphore);
+
+impl Silent {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Semaphore::new(0)))
+    }
+
+    /// Waits for so many requests more.
+    pub(crate) async fn asked(&self, times: u32) {
+        self.0.acquire_many(times).await.unwrap().forget();
+    }
+}
+
+impl Endpoints for Silent {
+    fn send<'a>(&'a self, _: &'a str, _: HttpRequest) -> HttpFuture<'a> {
+        self.0.add_permits(1);
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A plugin with one wish whose endpoint never answers.
+pub(crate) fn silent(wish: &str) -> (PluginSpec, Arc<Silent>) {
+    let endpoint = Silent::new();
+    (PluginSpec { endpoints: Arc::clone(&endpoint) as _, ..reach(wish) }, endpoint)
 }
 
 async fn counted(wish: &str) -> (Catalogue, Arc<Counting>) {
@@ -234,60 +264,6 @@ async fn a_response_over_the_limit_never_reaches_the_guest() {
 }
 
 #[tokio::test]
-async fn what_was_kept_saves_the_request_and_says_how_old_it_is() {
-    for wish in ["keep for the process", "keep for the cgroup", "keep for all"] {
-        let (catalogue, endpoints) = counted(wish).await;
-        for call in 0..5 {
-            let attestation = attest(&catalogue, scene()).await.remove(0);
-            assert_eq!(said(&attestation), ["reach:answer:0"], "{wish}");
-            let hit = attestation.uses.iter().any(|used| matches!(used, Use::Cache { .. }));
-            assert_eq!(hit, call > 0, "{wish}: {attestation:?}");
-            assert!(attestation.facts_read.contains(FactName::HttpResponse));
-        }
-        assert_eq!(endpoints.0.load(Relaxed), 1, "{wish}");
-    }
-}
-
-#[tokio::test]
-async fn many_who_miss_together_ask_once() {
-    let (catalogue, endpoints) = counted("keep for all").await;
-    let plan = catalogue.plan(&Wanted::All);
-    let call = || catalogue.attest(&plan, Arc::new(scene()), Instant::now() + PATIENCE);
-    let answers = futures_util::future::join_all((0..32).map(|_| call())).await;
-    for answer in answers {
-        assert_eq!(said(&answer[0]), ["reach:answer:0"]);
-    }
-    assert_eq!(endpoints.0.load(Relaxed), 1);
-}
-
-#[tokio::test]
-async fn what_a_process_claims_is_never_kept_for_another() {
-    let (catalogue, _) = counted("keep what is claimed").await;
-    let attestation = attest(&catalogue, scene()).await.remove(0);
-    let Outcome::Failed { reason } = &attestation.outcome else { panic!("{attestation:?}") };
-    assert!(reason.contains("`environ.variables`, which must not outlive it"), "{reason}");
-}
-
-/// `security.md` #72, by the one door that there is.
-#[tokio::test]
-async fn a_uid_that_was_kept_is_not_believed_of_somebody_else() {
-    let (catalogue, _) = counted("the uid of somebody else").await;
-    let first = attest(&catalogue, process(0)).await.remove(0);
-    assert_eq!(said(&first), ["reach:uid:0"]);
-    let second = attest(&catalogue, process(1000)).await.remove(0);
-    let Outcome::BadOutput { reason } = &second.outcome else { panic!("{second:?}") };
-    assert!(reason.contains("`process.credentials` was not read"), "{reason}");
-    assert!(said(&second).is_empty());
-}
-
-#[tokio::test]
-async fn too_much_is_not_kept() {
-    let attestation = asked("keep too much").await;
-    let Outcome::Failed { reason } = &attestation.outcome else { panic!("{attestation:?}") };
-    assert_eq!(reason.matches("TooLarge").count(), 2, "{reason}");
-}
-
-#[tokio::test]
 async fn a_guest_that_asks_the_same_is_run_once_and_one_that_looks_at_the_clock_every_time() {
     let catalogue = load(vec![reach("workload file")]).await;
     for call in 0..5 {
@@ -302,6 +278,23 @@ async fn a_guest_that_asks_the_same_is_run_once_and_one_that_looks_at_the_clock_
     let now = async || said(&attest(&clock, scene()).await[0]);
     assert_ne!(now().await, now().await);
     assert_eq!(clock.plugins()[0].memo_hits(), 0);
+}
+
+#[tokio::test]
+async fn a_wish_that_is_no_key_is_nobody_s_and_is_not_noted() {
+    let catalogue = load(vec![reach("long wishes")]).await;
+    for _ in 0..2 {
+        let attestation = attest(&catalogue, scene()).await.remove(0);
+        assert_eq!(attestation.outcome, Outcome::Reported);
+        assert!(attestation.host_calls > 64 && !attestation.from_memo);
+        assert_eq!(attestation.asked, []);
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_sleeps_now_and_then_uses_up_its_own_time() {
+    let attestation = asked("many short sleeps").await;
+    assert_eq!(attestation.outcome, Outcome::OutOfTime { limit: Limit::CallTime });
 }
 
 #[tokio::test]
@@ -359,27 +352,6 @@ fn request() -> HttpRequest {
         headers: vec![],
         body: Blob::default(),
     }
-}
-
-/// What a recording makes a plugin keep is gone with it, or a component's own fixtures could put an
-/// answer in the mouth of the daemon.
-#[tokio::test]
-async fn a_recording_leaves_nothing_in_the_cache() {
-    let (catalogue, _) = counted("keep for all").await;
-    let plugin = &catalogue.plugins()[0];
-    let exchange = json!({
-        "endpoint": "api",
-        "request": { "method": "GET", "path": "/value" },
-        "outcome": { "ok": { "status": 200, "body": "recorded" } },
-    });
-    let facts = Recorded { exchanges: vec![serde_json::from_value(exchange).unwrap()], ..scene() };
-    let expected = serde_json::from_value(json!({
-        "outcome": "reported", "settings": { "do": "keep for all" },
-    }))
-    .unwrap();
-    let said_of_it = said(&plugin.rehearse(facts, Some(&expected)).await);
-    assert_eq!(said_of_it, ["reach:answer:recorded"]);
-    assert_eq!(said(&attest(&catalogue, scene()).await[0]), ["reach:answer:0"]);
 }
 
 #[tokio::test]

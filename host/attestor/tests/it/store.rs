@@ -156,8 +156,17 @@ fn bomb() -> Vec<u8> {
         section(10, &[leb(1), body].concat()),
     ]
     .concat();
+    let export = b"\0\x1fwitgate:attestor/attestor@0.1.0";
     let manifest = b"\x10witgate:manifestname='bomb'\nversion='1'\ndescription='d'";
-    [b"\0asm\x0d\0\x01\0".to_vec(), section(0, manifest), section(1, &module)].concat()
+    [
+        b"\0asm\x0d\0\x01\0".to_vec(),
+        section(0, manifest),
+        section(1, &module),
+        // An empty instance, exported under the name of an attestor.
+        section(5, &[1, 1, 0]),
+        section(11, &[&[1], &export[..], &[5, 0, 0]].concat()),
+    ]
+    .concat()
 }
 
 /// `security.md` #73. The child has 60 s of processor time; here it is given one, by the same limit.

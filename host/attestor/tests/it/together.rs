@@ -2,11 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use tokio::time::Instant;
-use witgate_attestor::{Outcome, OutcomeKind, limits};
+use witgate_attestor::{Attestation, Catalogue, Outcome, OutcomeKind, PluginSpec, limits};
 use witgate_identity::Wanted;
 
-use crate::host::{PATIENCE, attest, builtin, engine, fixture, load, load_on, process, said};
+use crate::{
+    host::{
+        PATIENCE, attest, builtin, engine, engine_with, fixture, load, load_on, process, said,
+        with_settings,
+    },
+    reach::{Counting, reach, silent},
+};
 
 /// Every fixture that loads and then misbehaves.
 const BAD: &[&str] = &[
@@ -102,6 +109,63 @@ async fn more_calls_than_instances_wait_their_turn() {
             assert_eq!(attestation.outcome, Outcome::Reported);
         }
     }
+}
+
+/// A call that there is no time for.
+async fn in_a_hurry(catalogue: &Catalogue) -> Attestation {
+    let soon = Instant::now() + 5 * limits::TICK;
+    catalogue.attest(&catalogue.plan(&Wanted::All), Arc::new(process(1)), soon).await.remove(0)
+}
+
+/// The engine has room for eight, of which a plugin has two.
+#[tokio::test]
+async fn a_plugin_that_waits_keeps_no_instance_from_others() {
+    let engine = engine();
+    let (spec, endpoint) = silent("endpoint");
+    let waits = load_on(&engine, vec![spec.clone()]).await;
+    let good = load_on(&engine, vec![fixture("ok")]).await;
+    let calls = futures_util::future::join_all((0..8).map(|uid| attest(&waits, process(uid))));
+    let others = async {
+        endpoint.asked(2).await;
+        assert_eq!(said(&attest(&good, process(1)).await[0]), ["ok:uid:1"]);
+        let late = in_a_hurry(&waits).await;
+        let Outcome::Unavailable { reason } = &late.outcome else { panic!("{late:?}") };
+        assert!(reason.contains("all its instances were busy"), "{reason}");
+
+        // What is taken over keeps its share, and a new version has its own.
+        let same = waits.reload(&engine, vec![spec.clone()]).await.unwrap();
+        assert_eq!(in_a_hurry(&same).await.outcome, late.outcome);
+        let other = with_settings(spec, json!({ "do": "endpoint", "version": "2" }));
+        let other = waits.reload(&engine, vec![other]).await.unwrap();
+        assert!(matches!(in_a_hurry(&other).await.outcome, Outcome::OutOfTime { .. }));
+        endpoint.asked(1).await;
+    };
+    tokio::select! {
+        biased;
+        ended = calls => panic!("{ended:?}"),
+        () = others => {}
+    }
+}
+
+/// There is one permit for guests that are past their first tick.
+#[tokio::test]
+async fn a_slow_plugin_that_waits_gives_its_turn_to_others() {
+    let engine = engine_with(|config| config.workers = 2);
+    let (spec, endpoint) = silent("endpoint after a while");
+    let waits = load_on(&engine, vec![spec]).await;
+    let endpoints = Arc::new(Counting::default());
+    let slow = PluginSpec { endpoints, ..reach("endpoint after a while") };
+    let slow = load_on(&engine, vec![slow]).await;
+    let other = async {
+        endpoint.asked(1).await;
+        attest(&slow, process(1)).await.remove(0)
+    };
+    let other = tokio::select! {
+        biased;
+        ended = attest(&waits, process(0)) => panic!("{ended:?}"),
+        other = other => other,
+    };
+    assert_eq!(said(&other), ["reach:answer:200 0"]);
 }
 
 #[tokio::test]

@@ -1,17 +1,13 @@
 //! Fixtures, wherever they are: in a project, in a folder, in a component.
 
-use std::{
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use wasmparser::{Parser, Payload};
-use witgate_attestor::{Expected, Fixture};
-use witgate_facts::fixture::Recorded;
-use witgate_workbench::{FIXTURES_SECTION, FixtureFile, fixtures};
+use witgate_attestor::{Fixture, read_fixtures};
+use witgate_facts::{Expected, fixture::Recorded};
+use witgate_workbench::{FixtureError, FixtureFile, fixtures, fixtures_in};
 
 use super::source::Source;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, with_causes};
 
 /// A recorded process, and what is expected of a plugin about it.
 #[derive(Debug, Clone)]
@@ -26,8 +22,12 @@ pub(crate) struct Case {
 /// The fixtures of a folder if one is named, else of the project, else of the component.
 pub(crate) fn cases(source: &Source, folder: Option<&Path>) -> Result<Vec<Case>, Failure> {
     match (folder, &source.project) {
-        (Some(folder), _) => of_folder(folder),
-        (None, Some(project)) => of_project(project, &project.join("fixtures")),
+        (Some(folder), _) if !folder.is_dir() => {
+            let message = format!("--fixtures {} is not a folder", folder.display());
+            Err(Failure::new(Exit::Usage, message))
+        }
+        (Some(folder), _) => of_files(fixtures_in(folder), folder),
+        (None, Some(project)) => of_files(fixtures(project), &project.join("fixtures")),
         (None, None) => embedded(source),
     }
 }
@@ -54,53 +54,27 @@ pub(crate) fn none() -> Failure {
     )
 }
 
-/// A folder of any name, looked at as the folder of a project.
-fn of_folder(folder: &Path) -> Result<Vec<Case>, Failure> {
-    let absolute = folder.canonicalize().map_err(|error| {
-        Failure::new(Exit::Usage, format!("--fixtures {}: {error}", folder.display()))
-    })?;
-    let project = tempfile::tempdir().map_err(Failure::internal)?;
-    let link = project.path().join("fixtures");
-    symlink(&absolute, &link).map_err(Failure::internal)?;
-    of_project(project.path(), &absolute).map_err(|failure| {
-        let seen =
-            failure.to_string().replace(&*link.to_string_lossy(), &absolute.to_string_lossy());
-        Failure::new(failure.exit, seen)
-    })
-}
-
-fn of_project(project: &Path, folder: &Path) -> Result<Vec<Case>, Failure> {
-    let found = fixtures(project).map_err(|error| Failure::config(error.to_string()))?;
-    found.into_iter().map(|fixture| of_file(fixture, folder)).collect()
-}
-
-fn of_file(fixture: FixtureFile, folder: &Path) -> Result<Case, Failure> {
-    let FixtureFile { name, facts, expected, .. } = fixture;
-    let file = folder.join(format!("{name}.expected.json"));
-    let wrong = |error| Failure::config(format!("{}: {error}", file.display()));
-    let expected = expected.map(|text| serde_json::to_value(text).and_then(serde_json::from_value));
-    Ok(Case { expected: expected.transpose().map_err(wrong)?, name, facts, file: Some(file) })
+fn of_files(
+    found: Result<Vec<FixtureFile>, FixtureError>,
+    folder: &Path,
+) -> Result<Vec<Case>, Failure> {
+    let found = found.map_err(|error| Failure::config(error.to_string()))?;
+    let case = |FixtureFile { name, facts, expected, .. }| {
+        let file = Some(folder.join(format!("{name}.expected.json")));
+        Case { name, facts, expected, file }
+    };
+    Ok(found.into_iter().map(case).collect())
 }
 
 fn embedded(source: &Source) -> Result<Vec<Case>, Failure> {
-    let wrong = |error: String| {
-        Failure::config(format!("{}: its fixtures: {error}", source.path.display()))
+    let found = read_fixtures(source.component.bytes()).map_err(|error| {
+        Failure::config(format!("{}: {}", source.path.display(), with_causes(&error)))
+    })?;
+    let case = |Fixture { name, facts, expected }| Case {
+        name,
+        facts,
+        expected: Some(expected),
+        file: None,
     };
-    let mut cases = Vec::new();
-    for payload in Parser::new(0).parse_all(source.component.bytes()) {
-        let payload = payload.map_err(|error| wrong(error.to_string()))?;
-        let Payload::CustomSection(section) = payload else { continue };
-        if section.name() != FIXTURES_SECTION {
-            continue;
-        }
-        let fixtures: Vec<Fixture> =
-            serde_json::from_slice(section.data()).map_err(|error| wrong(error.to_string()))?;
-        cases.extend(fixtures.into_iter().map(|Fixture { name, facts, expected }| Case {
-            name,
-            facts,
-            expected: Some(expected),
-            file: None,
-        }));
-    }
-    Ok(cases)
+    Ok(found.into_iter().map(case).collect())
 }

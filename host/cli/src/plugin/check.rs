@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use witgate_attestor::{ImportKind, Inspection, inspect};
+use witgate_provenance::parse_version;
 use witgate_workbench::{ToolStatus, check_toolchain, fixtures};
 
 use super::{
@@ -48,7 +49,7 @@ pub(crate) fn check(options: &TargetOptions) -> Result<Exit, Failure> {
         say_json(&serde_json::json!({ "ok": ok, "findings": findings }))?;
     } else {
         for Finding { what, ok, found } in &findings.0 {
-            say(&format!("{} {what:<12} {found}", if *ok { "ok  " } else { "NO  " }));
+            say(&format!("{} {what:<16} {found}", if *ok { "ok  " } else { "NO  " }));
         }
     }
     Ok(if ok { Exit::Ok } else { Exit::Deny })
@@ -58,13 +59,7 @@ fn of_project(dir: &Path, findings: &mut Findings) -> Result<(), Failure> {
     let project = open_project(dir)?;
     let (toml, language) = (&project.toml, project.language);
     findings.add("plugin.toml", true, format!("{} {}, in {language}", toml.name, toml.version));
-    for ToolStatus { tool, version, .. } in check_toolchain(language) {
-        let found = version.is_some();
-        let version =
-            version.map(|version| if version.is_empty() { "there".to_owned() } else { version });
-        let missing = || format!("missing, needed for {}; {}", tool.needed_for, tool.install);
-        findings.add(tool.program, found, version.unwrap_or_else(missing));
-    }
+    of_toolchain(check_toolchain(&project), findings);
     match fixtures(&project.dir) {
         Ok(found) => {
             let expected = found.iter().filter(|fixture| fixture.expected.is_some()).count();
@@ -88,6 +83,29 @@ fn of_project(dir: &Path, findings: &mut Findings) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A line for each program that is there, and one for each need of which there is none.
+fn of_toolchain(mut all: Vec<ToolStatus>, findings: &mut Findings) {
+    while !all.is_empty() {
+        let ToolStatus { tool, version, .. } = all.remove(0);
+        if let Some(version) = version {
+            let version = if version.is_empty() { "there".to_owned() } else { version };
+            findings.add(tool.program, true, version);
+            continue;
+        }
+        let (mut programs, mut installs) = (vec![tool.program], vec![tool.install]);
+        for other in all.extract_if(.., |other| other.tool.needed_for == tool.needed_for) {
+            // One package may bring a program under several names.
+            if !installs.contains(&other.tool.install) {
+                programs.push(other.tool.program);
+                installs.push(other.tool.install);
+            }
+        }
+        let missing =
+            format!("missing, needed for {}; {}", tool.needed_for, installs.join("; or "));
+        findings.add(programs.join(", or "), false, missing);
+    }
+}
+
 fn of_component(source: &Source, findings: &mut Findings) {
     match inspect(source.component.bytes()) {
         Ok(inspection) => of_inspection(&inspection, findings),
@@ -105,6 +123,10 @@ fn of_component(source: &Source, findings: &mut Findings) {
 
 fn of_inspection(inspection: &Inspection, findings: &mut Findings) {
     let Inspection { toml, digest, bytes, imports, fixtures, .. } = inspection;
+    // A daemon loads it all the same; no lock file can pin it.
+    if let Err(error) = parse_version(&toml.version) {
+        findings.add("version", false, error.to_string());
+    }
     let brings = format!("brings {fixtures} fixtures");
     findings.add("component", true, format!("{}, sha256 {digest}, {brings}", words::size(*bytes)));
     let asks: Vec<_> = toml.requests.iter().map(ToString::to_string).collect();

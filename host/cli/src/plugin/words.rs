@@ -71,6 +71,9 @@ pub(crate) const fn of_import(kind: ImportKind) -> &'static str {
         ImportKind::Wasi => {
             "WASI that works: clocks, random numbers, standard streams and the like"
         }
+        ImportKind::NoDirectories => {
+            "there are no files here: opening one fails; ask for `files` in plugin.toml"
+        }
         ImportKind::Traps => "TRAPS when called: plugins do not have it",
     }
 }
@@ -79,6 +82,13 @@ pub(crate) const fn of_import(kind: ImportKind) -> &'static str {
 pub(crate) fn limits() -> Vec<(&'static str, String)> {
     vec![
         ("time of a call", format!("{} of its own", time(limits::CALL_TIME))),
+        (
+            "time of a call by the clock",
+            format!(
+                "{}, waiting for facts not counted",
+                time(limits::CALL_TIME * limits::WALL_FACTOR)
+            ),
+        ),
         ("time of describe and validate", time(limits::LOAD_CALL_TIME)),
         ("memory of a call", size(limits::MEMORY)),
         ("selectors of a report", limits::SELECTORS.to_string()),

@@ -23,7 +23,8 @@ const MAKE: Tool = Tool {
 /// What each compiler is needed for; the first that is there is taken.
 const COMPILING: &str = "compiling C to WebAssembly";
 
-const INSTALL_ZIG: &str = "install Zig: pip install ziglang";
+const INSTALL_ZIG: &str = "install Zig in a virtual environment of the project: python3 -m venv .venv && .venv/bin/pip \
+     install ziglang";
 const INSTALL_CLANG: &str = "install clang: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32 (with a version, such \
      as clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32)";
 

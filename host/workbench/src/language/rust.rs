@@ -8,7 +8,8 @@ const CARGO: Tool = Tool {
     program: "cargo",
     version_args: &["--version"],
     needed_for: "compiling Rust",
-    install: "install Rust 1.95 or newer: apt-get install rustup && rustup default stable",
+    install: "install Rust 1.95 or newer (Debian 13 or newer: apt-get install rustup; else \
+              https://rustup.rs), then: rustup default stable && rustup target add wasm32-wasip2",
 };
 
 /// Asked whether it has the target: it reads an empty program and writes nothing.

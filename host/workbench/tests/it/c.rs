@@ -8,7 +8,7 @@ use std::{
 
 use witgate_workbench::{Language, Silent, build_with_path};
 
-use crate::scene::{Heard, Scene, imports, is_in, sections};
+use crate::scene::{Heard, Scene, is_in, ours, sections};
 
 /// A path with clang and without Zig: Debian's own programs.
 fn clang() -> OsString {
@@ -28,7 +28,7 @@ fn builds_the_same_anywhere(path: &OsStr, compiler: &str) {
     let wasm = fs::read(&built.component).unwrap();
     assert_eq!(sections(&wasm, "witgate:manifest"), [first.read("plugin.toml")]);
     assert_eq!(sections(&wasm, "witgate:fixtures").len(), 1);
-    assert_eq!(imports(&wasm), ["files"]);
+    assert_eq!(ours(&wasm), ["files"]);
     let second = Scene::new(Language::C);
     let again = build_with_path(&second.dir, path, &mut Silent).unwrap();
     assert_eq!(again.sha256, built.sha256);
@@ -103,7 +103,7 @@ fn every_interface_can_be_used() {
         let built = build_with_path(&scene.dir, &path, &mut Silent).unwrap();
         let wasm = fs::read(built.component).unwrap();
         assert_eq!(
-            imports(&wasm),
+            ours(&wasm),
             [
                 "ancestry",
                 "cache",

@@ -27,9 +27,12 @@ fn a_new_project_is_whole_and_has_its_own_name() {
         let scene = Scene::new(language);
         let project = Project::open(&scene.dir).unwrap();
         assert_eq!((project.name(), project.language), ("my-own", language));
-        for file in ["README.md", ".gitignore", "witgate/wit/files.wit"] {
+        for file in [".gitignore", "witgate/wit/files.wit"] {
             assert!(scene.dir.join(file).is_file(), "{language}: {file}");
         }
+        assert!(scene.read("README.md").starts_with("# my-own-attestor\n"), "{language}");
+        let license = fs::read_dir(scene.dir.join("witgate/plugins")).unwrap().next().unwrap();
+        assert!(license.unwrap().path().join("LICENSE").is_file(), "{language}");
         assert!(scene.read(".gitignore").contains("build"), "{language}");
         let fixtures = fixtures(&scene.dir).unwrap();
         assert!(fixtures.len() >= 20 && fixtures.iter().all(|one| one.expected.is_some()));

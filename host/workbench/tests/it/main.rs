@@ -4,6 +4,9 @@
 
 mod c;
 mod create;
+mod go;
+mod javascript;
 mod mistakes;
+mod python;
 mod rust;
 mod scene;

@@ -1,8 +1,10 @@
 //! What an author is told, in any language.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt as _};
 
-use witgate_workbench::{BuildError, Language, Silent, build_with_path, check_toolchain};
+use witgate_workbench::{
+    BuildError, Language, Project, Silent, ToolStatus, build_with_path, check_toolchain,
+};
 
 use crate::scene::Scene;
 
@@ -48,10 +50,45 @@ fn a_folder_without_a_plugin_says_so() {
 
 #[test]
 fn the_programs_that_are_there_are_asked_for_their_version() {
-    let rust = check_toolchain(Language::Rust);
+    let rust = check(&Scene::new(Language::Rust));
     let cargo = rust.iter().find(|one| one.tool.program == "cargo").unwrap();
     assert!(cargo.version.as_deref().unwrap().starts_with("cargo 1."), "{cargo:?}");
     assert!(rust.iter().all(|one| one.version.is_some()), "{rust:?}");
-    let c = check_toolchain(Language::C);
+    let c = check(&Scene::new(Language::C));
     assert!(c.len() >= 2 && c.iter().all(|one| one.version.is_some()), "{c:?}");
+}
+
+fn check(scene: &Scene) -> Vec<ToolStatus> {
+    check_toolchain(&Project::open(&scene.dir).unwrap())
+}
+
+/// What is found of this name, by its version.
+fn version(scene: &Scene, program: &str) -> Option<String> {
+    let all = check(scene);
+    let found = all.iter().find(|one| one.tool.program == program);
+    found.unwrap_or_else(|| panic!("{all:?}")).version.clone()
+}
+
+#[test]
+fn what_a_project_has_installed_for_itself_counts_for_the_check_as_for_the_build() {
+    let python = Scene::new(Language::Python);
+    let program = ".venv/bin/componentize-py";
+    fs::create_dir_all(python.dir.join(".venv/bin")).unwrap();
+    python.write(program, "#!/bin/sh\necho the one of the project; [ $# = 1 ]\n");
+    fs::set_permissions(python.dir.join(program), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(version(&python, "componentize-py").as_deref(), Some("the one of the project"));
+    assert!(python.build_error().contains("the one of the project"));
+
+    let js = Scene::new(Language::JavaScript);
+    assert_eq!(version(&js, "esbuild"), None);
+    assert!(js.build_error().contains("`componentize-qjs` is missing"), "{}", js.build_error());
+    for (package, version) in [("componentize-qjs", "7.0.1"), ("esbuild", "7.0.2")] {
+        let folder = format!("node_modules/{package}");
+        fs::create_dir_all(js.dir.join(&folder)).unwrap();
+        let text = format!("{{ \"version\": \"{version}\" }}");
+        js.write(&format!("{folder}/package.json"), &text);
+    }
+    assert_eq!(version(&js, "esbuild").as_deref(), Some("7.0.2"));
+    assert_eq!(version(&js, "@witgate/sdk"), None);
+    assert!(js.build_error().contains("`@witgate/sdk` is missing"), "{}", js.build_error());
 }

@@ -7,7 +7,7 @@ use std::{
 
 use witgate_workbench::{Language, build};
 
-use crate::scene::{Heard, Scene, imports, sections};
+use crate::scene::{Heard, Scene, ours, sections};
 
 /// Held by each test: the projects share what cargo makes of the registry's crates, and the file in
 /// which it puts the component.
@@ -35,7 +35,7 @@ fn a_new_project_builds_the_same_component_anywhere() {
     assert!(built.component.ends_with("project/build/my-own.wasm"), "{built:?}");
     assert_eq!((built.bytes, built.sha256.len()), (wasm.len(), 64));
     assert_eq!(sections(&wasm, "witgate:manifest"), [first.read("plugin.toml")]);
-    assert_eq!(imports(&wasm), ["files"]);
+    assert_eq!(ours(&wasm), ["files"]);
     let fixtures: serde_json::Value =
         serde_json::from_str(&sections(&wasm, "witgate:fixtures")[0]).unwrap();
     let debian = fixtures.as_array().unwrap().iter().find(|one| one["name"] == "debian").unwrap();

@@ -1,10 +1,11 @@
 //! Projects in folders of their own, and what is in the components that are built of them.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use wasmparser::{Parser, Payload};
@@ -60,8 +61,7 @@ impl Scene {
             }
         }
         let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        (output.status.success(), text(&output))
     }
 }
 
@@ -85,20 +85,54 @@ pub(crate) fn sections(wasm: &[u8], name: &str) -> Vec<String> {
     named.map(|data| String::from_utf8(data).unwrap()).collect()
 }
 
-/// The interfaces of ours that a component imports, in order.
-pub(crate) fn imports(wasm: &[u8]) -> Vec<String> {
+/// What a component imports, by the names of the interfaces without their versions.
+pub(crate) fn imports(wasm: &[u8]) -> BTreeSet<String> {
     let decoded = wit_component::decode(wasm).unwrap();
     let wit_component::DecodedWasm::Component(resolve, world) = decoded else {
         panic!("not a component")
     };
-    let imports = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key));
-    let ours = imports.filter_map(|name| {
-        let name = name.strip_prefix("witgate:attestor/")?;
-        name.split('@').next().map(str::to_owned)
-    });
-    let mut ours: Vec<String> = ours.filter(|name| name != "types").collect();
-    ours.sort();
-    ours
+    let names = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key));
+    names.map(|name| name.split('@').next().unwrap().to_owned()).collect()
+}
+
+/// The interfaces of ours among them, in order.
+pub(crate) fn ours(wasm: &[u8]) -> Vec<String> {
+    let ours = imports(wasm).into_iter();
+    let ours = ours.filter_map(|name| name.strip_prefix("witgate:attestor/").map(str::to_owned));
+    ours.filter(|name| name != "types").collect()
+}
+
+/// All that a program said.
+pub(crate) fn text(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// What it said, if it ended well.
+pub(crate) fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", text(&output));
+    text(&output)
+}
+
+/// Copies a folder without what a build left in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true if entry.file_name() == "build" => {}
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+/// Where the tests keep what they have installed or fetched, between runs.
+pub(crate) fn cache(name: &str) -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    base.unwrap_or_else(home).join("witgate/tools").join(name)
 }
 
 /// Whether a program can be found.

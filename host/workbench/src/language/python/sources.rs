@@ -237,7 +237,7 @@ mod tests {
 
     fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Project) {
         let dir = tempfile::tempdir().unwrap();
-        let toml = "name='a'\nversion='1'\ndescription=''\nlanguage='python'\n";
+        let toml = "name='a'\nversion='1.0.0'\ndescription=''\nlanguage='python'\n";
         for (path, content) in [("plugin.toml", toml)].iter().chain(files) {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,5 +1,4 @@
 //! Python plugins, built by the real toolchain, and run in a host that is not the daemon.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::{
     collections::BTreeSet,
@@ -13,8 +12,9 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wasmparser::{Parser, Payload};
-use witgate_workbench::{BuildError, Built, Language, Progress, build_with_path, create};
+use witgate_workbench::{BuildError, Built, Language, Silent, build_with_path, create};
+
+use crate::scene::{Heard, cache, copy, imports, succeeds, text};
 
 /// What the tests need from the package index; the version of componentize-py is the one of which
 /// `plugin build` says how to install it.
@@ -25,15 +25,13 @@ const PACKAGES: [&str; 4] =
 fn tools() -> &'static Path {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| {
-        let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || PathBuf::from(env::var_os("HOME").unwrap()).join(".cache");
-        let dir = base.unwrap_or_else(home).join("witgate/tools/python");
+        let dir = cache("python");
         let (bin, made) = (dir.join("bin"), dir.join("packages"));
         let packages = PACKAGES.join("\n");
         if !fs::read_to_string(&made).is_ok_and(|there| there == packages) {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir));
+            succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir));
             let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-            run(Command::new(bin.join("python")).args(pip).args(PACKAGES));
+            succeeds(Command::new(bin.join("python")).args(pip).args(PACKAGES));
             fs::write(&made, packages).unwrap();
         }
         bin
@@ -45,20 +43,6 @@ fn path() -> OsString {
     env::join_paths([tools().to_owned()].into_iter().chain(env::split_paths(&old))).unwrap()
 }
 
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}\n{}", text(&output));
-    text(&output)
-}
-
 /// A run of one of the tools that leaves nothing behind.
 fn tool(name: &str, dir: &Path) -> Command {
     let mut command = Command::new(tools().join(name));
@@ -67,11 +51,11 @@ fn tool(name: &str, dir: &Path) -> Command {
 }
 
 fn pytest(dir: &Path) -> String {
-    run(tool("pytest", dir).args(["-q", "-p", "no:cacheprovider"]))
+    succeeds(tool("pytest", dir).args(["-q", "-p", "no:cacheprovider"]))
 }
 
 fn mypy(dir: &Path) -> String {
-    run(tool("mypy", dir).arg("--cache-dir=/dev/null"))
+    succeeds(tool("mypy", dir).arg("--cache-dir=/dev/null"))
 }
 
 fn sdk() -> PathBuf {
@@ -84,16 +68,6 @@ fn second_host(component: &Path, fixtures: &Path, flags: &[&str]) -> Output {
     tool("python", &sdk()).arg(script).args([component, fixtures]).args(flags).output().unwrap()
 }
 
-/// Keeps what a build says.
-#[derive(Default)]
-struct Lines(Vec<String>);
-
-impl Progress for Lines {
-    fn say(&mut self, line: &str) {
-        self.0.push(line.to_owned());
-    }
-}
-
 fn new_project() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let project = dir.path().join("project");
@@ -102,32 +76,13 @@ fn new_project() -> (TempDir, PathBuf) {
 }
 
 fn built(dir: &Path) -> (Built, Vec<String>) {
-    let mut lines = Lines::default();
+    let mut lines = Heard::default();
     let built = build_with_path(dir, &path(), &mut lines);
     (built.unwrap_or_else(|error| panic!("{error}")), lines.0)
 }
 
 fn refused(dir: &Path) -> String {
-    build_with_path(dir, &path(), &mut Lines::default()).unwrap_err().to_string()
-}
-
-/// What a component imports, without versions.
-fn imports(component: &Path) -> BTreeSet<String> {
-    let bytes = fs::read(component).unwrap();
-    let mut names = BTreeSet::new();
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(&bytes) {
-        match payload.unwrap() {
-            Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                let names_of = section.into_iter().map(|import| import.unwrap().name.name);
-                names.extend(names_of.map(|name| name.split('@').next().unwrap().to_owned()));
-            }
-            _ => {}
-        }
-    }
-    names
+    build_with_path(dir, &path(), &mut Silent).unwrap_err().to_string()
 }
 
 #[test]
@@ -138,8 +93,9 @@ fn a_new_plugin_passes_its_tests_builds_and_runs() {
 
     let (first, said) = built(&project);
     assert!(said.iter().any(|line| line == "building with componentize-py 0.25.1"), "{said:?}");
-    let (wasi, ours): (BTreeSet<_>, BTreeSet<_>) =
-        imports(&first.component).into_iter().partition(|name| name.starts_with("wasi:"));
+    let (wasi, ours): (BTreeSet<_>, BTreeSet<_>) = imports(&fs::read(&first.component).unwrap())
+        .into_iter()
+        .partition(|name| name.starts_with("wasi:"));
     let expected = ["cgroups", "config", "files", "log", "namespaces", "process", "types"];
     assert_eq!(ours, expected.map(|name| format!("witgate:attestor/{name}")).into());
     assert!(!wasi.iter().any(|name| name.starts_with("wasi:http")), "{wasi:?}");
@@ -202,19 +158,6 @@ fn module_code_ran_at_build_time(component: &Path, project: &Path) {
     assert!(built[0] < now[0] && now[0] < now[1], "{said}");
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
 #[test]
 fn a_mistake_at_build_time_is_found_by_file_and_line() {
     const ATTESTOR: &str = "from witgate import *\nfrom witgate import files\n";
@@ -228,7 +171,8 @@ fn a_mistake_at_build_time_is_found_by_file_and_line() {
             "do this in attest",
         ),
         ("Key('Id', '', example='', derived_from=[])", "\napp.py:3: ValueError: 'Id' is not", ""),
-        ("pass\n", "app.py exports no attestor", "export(YourAttestor)"),
+        ("pass\n", "failed\napp.py: exports no attestor; ", "export(YourAttestor)"),
+        ("class Os(Attestor): pass\n", "failed\napp.py: exports no attestor; ", "export(Os)"),
     ] {
         fs::create_dir_all(project.join("lib")).unwrap();
         fs::write(project.join("lib/part.py"), "\nx = 1 / 0\n").unwrap();
@@ -245,7 +189,7 @@ fn a_mistake_at_build_time_is_found_by_file_and_line() {
 #[test]
 fn a_missing_tool_says_how_to_install_it() {
     let (_dir, project) = new_project();
-    let error = build_with_path(&project, OsStr::new(""), &mut Lines::default()).unwrap_err();
+    let error = build_with_path(&project, OsStr::new(""), &mut Silent).unwrap_err();
     assert!(matches!(error, BuildError::Missing { .. }), "{error}");
     let message = error.to_string();
     let wanted = format!("pip install {}", PACKAGES[0]);

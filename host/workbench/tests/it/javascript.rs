@@ -1,46 +1,24 @@
 //! JavaScript and TypeScript plugins, built by the real toolchain.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::{
     collections::BTreeSet,
-    env,
     ffi::OsStr,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use tempfile::TempDir;
-use wasmparser::{Parser, Payload};
-use witgate_workbench::{
-    BuildError, Built, Language, Progress, Silent, build, build_with_path, create,
-};
+use witgate_workbench::{BuildError, Built, Language, Silent, build, build_with_path, create};
 
-/// Where npm keeps what it has fetched, between runs.
-fn npm_cache() -> PathBuf {
-    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(env::var_os("HOME").unwrap()).join(".cache");
-    base.unwrap_or_else(home).join("witgate/tools/js")
-}
+use crate::scene::{Heard, cache, imports, succeeds};
 
-fn npm(dir: &Path, arguments: &[&str]) -> Output {
+/// What npm says, if it ends well.
+fn npm(dir: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("npm");
     command.args(arguments).args(["--prefer-offline", "--no-audit", "--no-fund", "--cache"]);
-    command.arg(npm_cache()).current_dir(dir).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-fn succeeds(output: &Output) -> String {
-    assert!(output.status.success(), "{}", text(output));
-    text(output)
+    succeeds(command.arg(cache("js")).current_dir(dir))
 }
 
 /// A new project with its packages, in a folder of this name.
@@ -48,7 +26,7 @@ fn new_project(folder: &str, language: Language) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let project = dir.path().join(folder);
     create(&project, "my-os", language).unwrap();
-    succeeds(&npm(&project, &["ci"]));
+    npm(&project, &["ci"]);
     (dir, project)
 }
 
@@ -64,25 +42,6 @@ fn write(dir: &Path, file: &str, content: &str) {
     fs::write(dir.join(file), content).unwrap();
 }
 
-/// What a component imports, without versions.
-fn imports(component: &Path) -> BTreeSet<String> {
-    let bytes = fs::read(component).unwrap();
-    let mut names = BTreeSet::new();
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(&bytes) {
-        match payload.unwrap() {
-            Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                let names_of = section.into_iter().map(|import| import.unwrap().name.name);
-                names.extend(names_of.map(|name| name.split('@').next().unwrap().to_owned()));
-            }
-            _ => {}
-        }
-    }
-    names
-}
-
 /// These interfaces of ours, and those that every plugin has.
 fn interfaces(words: &[&str]) -> BTreeSet<String> {
     let always = ["cgroups", "config", "log", "namespaces", "process", "types"];
@@ -91,19 +50,19 @@ fn interfaces(words: &[&str]) -> BTreeSet<String> {
 
 fn a_new_plugin_passes_its_tests_and_builds(language: Language) {
     let (_dir, project) = new_project("project", language);
-    let tested = succeeds(&npm(&project, &["test"]));
+    let tested = npm(&project, &["test"]);
     assert!(tested.contains("fixture debian") && tested.contains("fail 0"), "{tested}");
 
     let component = built(&project).component;
     let bytes = fs::read(&component).unwrap();
     wasmparser::validate(&bytes).unwrap();
     // No WASI: what is not there cannot be called, and the daemon can remember its answers.
-    assert_eq!(imports(&component), interfaces(&["files"]));
+    assert_eq!(imports(&bytes), interfaces(&["files"]));
     let place = project.to_str().unwrap().as_bytes();
     assert!(!bytes.windows(place.len()).any(|window| window == place), "it names our folder");
 
     // What a build leaves behind is in nobody's way.
-    succeeds(&npm(&project, &["test"]));
+    npm(&project, &["test"]);
 }
 
 #[test]
@@ -171,8 +130,7 @@ fn a_mistake_names_the_authors_file_and_line_natively() {
         ),
     ] {
         write(&project, "attestor.js", &attestor(mistake));
-        let output = Command::new("node").arg("run.js").current_dir(&project).output().unwrap();
-        let output = succeeds(&output);
+        let output = succeeds(Command::new("node").arg("run.js").current_dir(&project));
         assert!(output.trim_end().ends_with(said), "{mistake}: {output}");
     }
 }
@@ -221,20 +179,9 @@ fn types_are_checked_where_the_compiler_is_installed() {
 
     fs::remove_dir_all(project.join("node_modules/typescript")).unwrap();
     fs::remove_file(project.join("node_modules/.bin/tsc")).unwrap();
-    let mut said = Lines::default();
+    let mut said = Heard::default();
     build(&project, &mut said).unwrap();
-    assert!(said.0.contains("types are not checked"), "{}", said.0);
-}
-
-/// What was said.
-#[derive(Default)]
-struct Lines(String);
-
-impl Progress for Lines {
-    fn say(&mut self, line: &str) {
-        self.0 += line;
-        self.0.push('\n');
-    }
+    assert!(said.0.iter().any(|line| line.contains("types are not checked")), "{:?}", said.0);
 }
 
 #[test]
@@ -265,7 +212,7 @@ fn every_interface_is_connected_and_packages_of_either_kind_are_bundled() {
     write(&project, "attestor.js", source);
     let granted =
         ["executable", "ancestry", "cmdline", "environ", "files", "http", "cache", "systemd"];
-    assert_eq!(imports(&built(&project).component), interfaces(&granted));
+    assert_eq!(imports(&fs::read(built(&project).component).unwrap()), interfaces(&granted));
 }
 
 #[test]
@@ -318,6 +265,6 @@ fn the_versions_that_a_build_names_are_those_of_the_templates() {
 #[test]
 fn the_sdk_passes_its_own_tests() {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/sdk-js");
-    let tested = succeeds(&npm(&sdk, &["test"]));
+    let tested = npm(&sdk, &["test"]);
     assert!(tested.contains("fail 0"), "{tested}");
 }
