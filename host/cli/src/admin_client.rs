@@ -66,11 +66,13 @@ pub(crate) fn ask(socket: &Path, method: Method, path: &str) -> Result<Answer, F
 
 async fn converse(socket: &Path, method: Method, path: &str) -> Result<Answer, Failure> {
     let stream = UnixStream::connect(socket).await.map_err(|error| {
-        let exit = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Exit::Permission,
-            _ => Exit::Unavailable,
+        let (exit, help) = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => (
+                Exit::Permission,
+                "who may use it is said by mode, view and admin of [listen.admin]",
+            ),
+            _ => (Exit::Unavailable, "is the daemon running? see --dir and --admin-socket"),
         };
-        let help = "is the daemon running? see --dir and --admin-socket";
         Failure::new(exit, format!("admin socket {}: {error}; {help}", socket.display()))
     })?;
     let broken =

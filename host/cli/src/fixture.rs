@@ -33,9 +33,8 @@ const MODE: u32 = 0o600;
 
 /// Records, writes, and says what is in it.
 pub(crate) fn record(options: &RecordOptions) -> Result<Exit, Failure> {
-    if let Some(file) = options.output.as_deref().filter(|file| file.exists() && !options.force) {
-        let message = format!("{} is there already; --force replaces it", file.display());
-        return Err(Failure::config(message));
+    if let Some(file) = &options.output {
+        require_place(file, options.force)?;
     }
     let workshop = Workshop::open()?;
     let plugin = options.plugin.as_deref().map(|plugin| load(&workshop, plugin, options));
@@ -57,6 +56,21 @@ pub(crate) fn record(options: &RecordOptions) -> Result<Exit, Failure> {
         _ => tell(options.output.as_deref(), &recorded, &facts, said.as_ref()),
     }
     Ok(Exit::Ok)
+}
+
+/// Before anybody is asked anything: whether the file can be there.
+fn require_place(file: &Path, force: bool) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let message = match folder {
+        _ if file.exists() && !force => {
+            format!("{} is there already; --force replaces it", file.display())
+        }
+        Some(folder) if !folder.exists() => {
+            format!("the folder {} does not exist", folder.display())
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, message))
 }
 
 fn load(workshop: &Workshop, plugin: &Path, options: &RecordOptions) -> Result<Plugin, Failure> {

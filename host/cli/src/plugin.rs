@@ -15,6 +15,7 @@ mod ls;
 mod new;
 mod pull;
 mod push;
+mod replaced;
 mod run;
 pub(crate) mod source;
 mod test;

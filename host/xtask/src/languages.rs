@@ -21,9 +21,20 @@ pub fn all() -> Result<()> {
     fs::remove_dir_all(&folder)?;
     outcome?;
     // Every interface, and every mistake that an author can make, in the real sandbox.
-    ["plugins/sdk-go/tests/everything", "plugins/sdk-python/tests/everything"].iter().try_for_each(
-        |folder| run(program(&binary.display().to_string(), ".")?.args(["plugin", "test", folder])),
-    )
+    install_packages(&root().join(everything("sdk-js")))?;
+    ["sdk-go", "sdk-python", "sdk-js"].map(everything).iter().try_for_each(|folder| {
+        run(program(&binary.display().to_string(), ".")?.args(["plugin", "test", folder]))
+    })
+}
+
+fn everything(sdk: &str) -> String {
+    format!("plugins/{sdk}/tests/everything")
+}
+
+/// What a JavaScript project's lock file names, in its `node_modules`.
+fn install_packages(project: &Path) -> Result<()> {
+    let install = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
+    run(program("npm", ".")?.current_dir(project).args(install))
 }
 
 fn example(language: &str) -> String {
@@ -35,7 +46,7 @@ fn native() -> Result<()> {
     run(cargo().current_dir(&rust).args(["fmt", "--check"]))?;
     run(cargo().current_dir(&rust).args(["test", "--locked"]))?;
     run(program("make", &example("c"))?.arg("test"))?;
-    for folder in ["plugins/sdk-go", "plugins/sdk-go/tests/everything", &example("go")] {
+    for folder in ["plugins/sdk-go", &everything("sdk-go"), &example("go")] {
         run(program("go", folder)?.args(["test", "./..."]))?;
     }
     for folder in ["plugins/sdk-python", &example("python")] {
@@ -53,8 +64,7 @@ fn sandboxed(witgate: &Path, folder: &Path, language: &str) -> Result<()> {
     };
     witgate(&["plugin", "new", &format!("the-{language}"), "--lang", language, "--in", language])?;
     if matches!(language, "js" | "ts") {
-        let install = ["install", "--no-audit", "--no-fund", "--loglevel", "error"];
-        run(program("npm", ".")?.current_dir(&project).args(install))?;
+        install_packages(&project)?;
         run(program("npm", ".")?.current_dir(&project).args(["test", "--silent"]))?;
     }
     witgate(&["plugin", "test", language])?;

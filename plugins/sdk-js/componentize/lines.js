@@ -1,7 +1,7 @@
 // From a source map to what `src/lines.js` reads, which is a fraction of it.
 
 import { realpathSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { lookUp, parseLines } from "../src/lines.js";
@@ -9,7 +9,7 @@ import { lookUp, parseLines } from "../src/lines.js";
 /** What the bundle begins with, which nobody wrote. */
 export const ENTRY = "build/entry.js";
 
-const SDK = realpathSync(fileURLToPath(new URL("..", import.meta.url)));
+const SDK = realpathSync(fileURLToPath(new URL("../src", import.meta.url))) + sep;
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

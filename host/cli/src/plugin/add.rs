@@ -16,6 +16,7 @@ use super::{
     args::AddOptions,
     configuration::{Configuration, Wish},
     install::{Effect, Installation, install},
+    replaced::Replaced,
     source::{Source, of_read},
     words,
     workshop::Workshop,
@@ -44,12 +45,14 @@ pub(crate) fn add(place: &Place, options: &AddOptions) -> Result<Exit, Failure> 
     let newcomer = Newcomer::read(options)?;
     newcomer.check_name(&config)?;
     let configuration = Configuration::read(&config.layout, &newcomer.name)?;
-    let lock = newcomer.pinned(&config, options.allow_downgrade)?;
-    if !options.yes {
-        newcomer.ask()?;
-    }
+    let mut lock = read_lock(&config.layout)?;
+    let sha256 = newcomer.source.component.sha256();
+    let replaced = Replaced::find(&config, &lock, &newcomer.name, sha256);
+    newcomer.pin(&config, &mut lock, options.allow_downgrade)?;
+    newcomer.agree(replaced.as_ref(), options)?;
     let grants: Capabilities = newcomer.toml.needed().into_iter().collect();
-    let max_assurance = options.max_assurance;
+    let kept = replaced.and_then(|replaced| replaced.max_assurance);
+    let max_assurance = options.max_assurance.or(kept);
     let wish =
         Wish { grants: &grants, required: options.required, max_assurance, dev_override: false };
     newcomer.try_out(&configuration, &wish)?;
@@ -64,6 +67,11 @@ pub(crate) fn add(place: &Place, options: &AddOptions) -> Result<Exit, Failure> 
     let effect = install(place, &config.layout, &parts)?;
     newcomer.report(&effect, &config.layout, options)?;
     Ok(Exit::Ok)
+}
+
+fn read_lock(layout: &Layout) -> Result<LockFile, Failure> {
+    let owner = if layout.one_folder { Owner::Anyone } else { Owner::RootOrUs };
+    LockFile::read(&layout.lock, owner).map_err(|error| Failure::config(with_causes(&error)))
 }
 
 impl Newcomer {
@@ -104,12 +112,13 @@ impl Newcomer {
         Ok(())
     }
 
-    /// The lock file with this plugin in it, if the daemon's policy lets it in.
-    fn pinned(&self, config: &Config, allow_downgrade: bool) -> Result<LockFile, Failure> {
-        let layout = &config.layout;
-        let owner = if layout.one_folder { Owner::Anyone } else { Owner::RootOrUs };
-        let mut lock = LockFile::read(&layout.lock, owner)
-            .map_err(|error| Failure::config(with_causes(&error)))?;
+    /// Writes this plugin into the lock file, if the daemon's policy lets it in.
+    fn pin(
+        &self,
+        config: &Config,
+        lock: &mut LockFile,
+        allow_downgrade: bool,
+    ) -> Result<(), Failure> {
         let component = &self.source.component;
         let path = printable(self.source.path.display().to_string().as_bytes());
         let mut pin = Pin {
@@ -124,17 +133,26 @@ impl Newcomer {
         let (name, version) = (&self.name, &self.version);
         let candidate =
             Candidate { name, version, component, signature: self.signature.as_deref() };
-        let admitted = admit(&config.supply, &lock, candidate)
+        let admitted = admit(&config.supply, lock, candidate)
             .map_err(|error| Failure::config(with_causes(&error)))?;
         pin.signed_by = admitted.signed_by.map(|signed| signed.key);
         // The very same plugin: it cannot be a downgrade of itself.
         lock.pin(pin, true).map_err(|error| Failure::config(error.to_string()))?;
-        Ok(lock)
+        Ok(())
+    }
+
+    /// Asks, unless it was said before. What was trusted with something is not replaced by the way.
+    fn agree(&self, replaced: Option<&Replaced>, options: &AddOptions) -> Result<(), Failure> {
+        match replaced.filter(|replaced| replaced.by_another()) {
+            _ if !options.yes => self.ask(replaced),
+            Some(replaced) if !options.replace => Err(replaced.refusal()),
+            _ => Ok(()),
+        }
     }
 
     /// Shows it, and asks. Where nobody can answer, `--yes` is the answer.
-    fn ask(&self) -> Result<(), Failure> {
-        remark(&self.for_people());
+    fn ask(&self, replaced: Option<&Replaced>) -> Result<(), Failure> {
+        remark(&self.for_people(replaced));
         if !std::io::stdin().is_terminal() {
             let message = "nothing was changed: nobody can be asked here; if it may have what it \
                            asks for, say --yes";
@@ -149,7 +167,7 @@ impl Newcomer {
         Err(Failure::new(Exit::Deny, "nothing was changed"))
     }
 
-    fn for_people(&self) -> String {
+    fn for_people(&self, replaced: Option<&Replaced>) -> String {
         let needed = self.toml.needed();
         let mut lines = vec![
             format!(
@@ -160,12 +178,16 @@ impl Newcomer {
             ),
             format!("  sha256 {}", self.source.component.sha256()),
         ];
+        lines.extend(replaced.map(Replaced::for_people));
         lines.push(if needed.is_empty() {
             "  asks for nothing but what every plugin has".to_owned()
         } else {
             "  asks to".to_owned()
         });
-        lines.extend(needed.iter().map(|asked| format!("    {}", words::request(asked))));
+        lines.extend(needed.iter().map(|asked| {
+            let new = replaced.is_some_and(|replaced| replaced.is_new(asked));
+            format!("    {}{}", words::request(asked), if new { " (new)" } else { "" })
+        }));
         lines.join("\n")
     }
 

@@ -73,6 +73,9 @@ pub(crate) struct AddOptions {
     /// The best that any of its selectors can be worth: claimed, image, runtime or kernel.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) max_assurance: Option<Assurance>,
+    /// With --yes: let it take the place of another plugin of that name, with what that was given.
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// Let it replace a higher version.
     #[arg(long)]
     pub(crate) allow_downgrade: bool,

@@ -16,7 +16,7 @@ use super::{
     cases,
     configuration::{Configuration, Wish},
     install::{Effect, Installation, install},
-    source::{self, NO_SOURCES, Source, open_project, source_folders},
+    source::{self, Source, is_no_source, open_project, source_folders},
     test::replay,
     words,
     workshop::Workshop,
@@ -205,7 +205,7 @@ fn wait(changes: &Receiver<notify::Result<Event>>, project: &Path) -> Result<(),
 fn is_change(event: &Event, project: &Path) -> bool {
     let is_source = |path: &PathBuf| {
         let inside = path.strip_prefix(project).unwrap_or(path);
-        !inside.iter().any(|part| NO_SOURCES.iter().any(|name| part == *name))
+        !inside.iter().any(is_no_source)
     };
     !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(is_source)
 }
@@ -223,6 +223,7 @@ mod tests {
         let modified = EventKind::Modify(ModifyKind::Any);
         assert!(changed(modified, "/p/src/lib.rs") && changed(modified, "/p/fixtures/a.json"));
         assert!(!changed(modified, "/p/build/os.wasm") && !changed(modified, "/p/a/__pycache__/x"));
+        assert!(!changed(modified, "/p/.pytest_cache/v/cache/lastfailed"));
         assert!(!changed(EventKind::Access(AccessKind::Any), "/p/src/lib.rs"));
     }
 }

@@ -116,36 +116,9 @@ enum Before {
     File(PathBuf, Option<(Vec<u8>, u32)>),
 }
 
-impl Changes {
-    fn folder(&mut self, path: &Path) -> Result<(), Failure> {
-        let new = path.ancestors().take_while(|above| !above.exists()).map(Path::to_owned);
-        let new: Vec<_> = new.filter(|above| !above.as_os_str().is_empty()).collect();
-        self.0.extend(new.into_iter().rev().map(Before::Folder));
-        fs::create_dir_all(path).map_err(|error| of_io(path, &error))
-    }
-
-    fn file(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
-        self.remember(path)?;
-        put(path, content).map_err(|error| of_io(path, &error))
-    }
-
-    fn lock(&mut self, path: &Path, lock: &LockFile) -> Result<(), Failure> {
-        self.remember(path)?;
-        lock.write(path).map_err(|error| {
-            let exit = if is_permission(&error) { Exit::Permission } else { Exit::Config };
-            Failure::new(exit, with_causes(&error))
-        })
-    }
-
-    fn remove(&mut self, path: &Path) -> Result<(), Failure> {
-        if !path.exists() {
-            return Ok(());
-        }
-        self.remember(path)?;
-        fs::remove_file(path).map_err(|error| of_io(path, &error))
-    }
-
-    fn remember(&mut self, path: &Path) -> Result<(), Failure> {
+impl Before {
+    /// A file as it is now.
+    fn of(path: &Path) -> Result<Self, Failure> {
         use std::os::unix::fs::PermissionsExt as _;
         let before = match fs::read(path) {
             Ok(content) => {
@@ -155,7 +128,43 @@ impl Changes {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(of_io(path, &error)),
         };
-        self.0.push(Before::File(path.to_owned(), before));
+        Ok(Self::File(path.to_owned(), before))
+    }
+}
+
+/// A change that failed is none, and needs no undoing.
+impl Changes {
+    fn folder(&mut self, path: &Path) -> Result<(), Failure> {
+        let new = path.ancestors().take_while(|above| !above.exists()).map(Path::to_owned);
+        let new: Vec<_> = new.filter(|above| !above.as_os_str().is_empty()).collect();
+        self.0.extend(new.into_iter().rev().map(Before::Folder));
+        fs::create_dir_all(path).map_err(|error| of_io(path, &error))
+    }
+
+    fn file(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
+        let before = Before::of(path)?;
+        put(path, content).map_err(|error| of_io(path, &error))?;
+        self.0.push(before);
+        Ok(())
+    }
+
+    fn lock(&mut self, path: &Path, lock: &LockFile) -> Result<(), Failure> {
+        let before = Before::of(path)?;
+        lock.write(path).map_err(|error| {
+            let exit = if is_permission(&error) { Exit::Permission } else { Exit::Config };
+            Failure::new(exit, with_causes(&error))
+        })?;
+        self.0.push(before);
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), Failure> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let before = Before::of(path)?;
+        fs::remove_file(path).map_err(|error| of_io(path, &error))?;
+        self.0.push(before);
         Ok(())
     }
 
@@ -187,4 +196,35 @@ fn of_io(path: &Path, error: &io::Error) -> Failure {
         _ => Exit::Internal,
     };
     Failure::new(exit, format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_changed_needs_no_undoing() {
+        // A file that can be read, in a folder in which nobody can make or remove one.
+        let fixed = Path::new("/proc/self/comm");
+        let mut changes = Changes::default();
+        assert!(changes.file(fixed, b"x").is_err());
+        assert!(changes.lock(fixed, &LockFile::default()).is_err());
+        assert!(changes.remove(fixed).is_err());
+        changes.undo().unwrap();
+    }
+
+    #[test]
+    fn what_was_changed_is_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("old"), "old").unwrap();
+        let mut changes = Changes::default();
+        changes.folder(&path("a/b")).unwrap();
+        changes.file(&path("a/b/new"), b"new").unwrap();
+        changes.file(&path("old"), b"new").unwrap();
+        changes.remove(&path("old")).unwrap();
+        changes.undo().unwrap();
+        assert_eq!(fs::read(path("old")).unwrap(), b"old");
+        assert!(!path("a").exists());
+    }
 }

@@ -1,6 +1,9 @@
 //! `witgate plugin new`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use witgate_workbench::{Language, NewError, create};
 
@@ -13,6 +16,13 @@ use crate::{
 /// Writes a project, and says what to do with it.
 pub(crate) fn new(options: &NewOptions) -> Result<Exit, Failure> {
     let folder = options.folder.clone().unwrap_or_else(|| PathBuf::from(&options.name));
+    if witgate_builtins::find(&options.name).is_some() {
+        let message = format!(
+            "{} is a built-in plugin, which no other can be; choose another name",
+            options.name
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let created = create(&folder, &options.name, options.lang).map_err(|error| of_new(&error))?;
     let next = next(&folder, options.lang);
     if options.form.json {
@@ -43,14 +53,29 @@ pub(crate) fn new(options: &NewOptions) -> Result<Exit, Failure> {
 
 fn of_new(error: &NewError) -> Failure {
     let exit = match error {
-        NewError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+        NewError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Exit::Permission
         }
         error if is_permission(error) => Exit::Permission,
-        NewError::Io { .. } => Exit::Internal,
+        NewError::Io { path, source, .. } => return of_io(path, source, error),
         _ => Exit::Usage,
     };
     Failure::new(exit, with_causes(error))
+}
+
+/// Where nothing can be written, somewhere else it can.
+fn of_io(path: &Path, source: &io::Error, error: &NewError) -> Failure {
+    if let Some(file) = path.ancestors().find(|above| above.is_file()) {
+        let message = format!("{} is a file; name another folder: --in DIR", file.display());
+        return Failure::new(Exit::Usage, message);
+    }
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem => {
+            let message = format!("{}; name another folder: --in DIR", with_causes(error));
+            Failure::new(Exit::Usage, message)
+        }
+        _ => Failure::internal(with_causes(error)),
+    }
 }
 
 /// The commands that come next.

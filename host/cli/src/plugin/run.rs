@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use witgate_attestor::{Attestation, Outcome, Plugin, PluginSpec, Use};
-use witgate_facts::FactName;
+use witgate_facts::{FactError, FactName, FactSource as _};
 
 use super::{args::RunOptions, source::Source, words, workshop::Workshop};
 use crate::{
     exit::{Exit, Failure},
-    output::{say, say_json},
+    output::{remark, say, say_json},
     process,
 };
 
@@ -20,14 +20,23 @@ pub(crate) fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let endpoints = process::endpoints(&options.endpoint);
     let spec = PluginSpec { endpoints: Arc::clone(&endpoints) as _, ..source.spec()? };
     let plugin = workshop.load(spec)?;
-    let said = workshop.block_on(async {
+    let (said, is_closed) = workshop.block_on(async {
         let facts = process::observe(options.pid).await?;
-        Ok::<_, Failure>(plugin.run(facts, Some(endpoints), process::deadline()).await)
+        let is_closed = matches!(facts.executable(), Err(FactError::Denied));
+        let said = plugin.run(facts, Some(endpoints), process::deadline()).await;
+        Ok::<_, Failure>((said, is_closed))
     })?;
     if options.form.json {
         say_json(&for_scripts(&plugin, &said, options.pid))?;
     } else {
         say(&for_people(&plugin, &said, options.pid));
+    }
+    if is_closed && !(said.outcome.answered() && said.unknown.is_empty()) {
+        remark(&format!(
+            "the kernel lets you see only part of process {}: run this as its user, or as root; a \
+             daemon has more rights",
+            options.pid
+        ));
     }
     match said.outcome {
         Outcome::Gone => Err(process::gone(options.pid)),

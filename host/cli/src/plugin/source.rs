@@ -1,7 +1,8 @@
 //! From what was typed, a file or a project, to a component.
 
 use std::{
-    fs,
+    ffi::OsStr,
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -16,9 +17,12 @@ use crate::{
     output::remark,
 };
 
-/// Folders in which no source is.
-pub(crate) const NO_SOURCES: [&str; 6] =
-    ["build", "target", "node_modules", ".git", "__pycache__", ".venv"];
+/// Whether no source is in a folder or file of this name: what builds leave behind, and whatever
+/// begins with a dot, where tools keep what is theirs (`.git`, `.venv`, `.pytest_cache`).
+pub(crate) fn is_no_source(name: &OsStr) -> bool {
+    const LEFT_BEHIND: [&str; 4] = ["build", "target", "node_modules", "__pycache__"];
+    name.as_encoded_bytes().starts_with(b".") || LEFT_BEHIND.iter().any(|left| name == *left)
+}
 
 /// How deep folders are looked into: a link that leads back up must end somewhere.
 const DEPTH: usize = 16;
@@ -78,8 +82,23 @@ pub(crate) fn of_read(error: &ReadError) -> Failure {
     Failure::new(exit, with_causes(error))
 }
 
+/// What is built is a folder, and is there.
+fn require_folder(dir: &Path) -> Result<(), Failure> {
+    let message = match fs::metadata(dir) {
+        Ok(found) if !found.is_dir() => {
+            format!("{} is a file; give the folder of a project", dir.display())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            format!("the folder {} does not exist", dir.display())
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, message))
+}
+
 /// The project in a folder.
 pub(crate) fn open_project(dir: &Path) -> Result<Project, Failure> {
+    require_folder(dir)?;
     Project::open(dir).map_err(|error: ProjectError| Failure::config(error.to_string()))
 }
 
@@ -90,6 +109,7 @@ pub(crate) fn component_of(project: &Project) -> PathBuf {
 
 /// Builds a project, saying on standard error what is being done.
 pub(crate) fn build(dir: &Path) -> Result<Built, Failure> {
+    require_folder(dir)?;
     let built = witgate_workbench::build(dir, &mut Aloud).map_err(|error| of_build(&error))?;
     // A component that came out as it was is not written again; it is up to date all the same.
     if let Ok(file) = fs::File::options().write(true).open(&built.component) {
@@ -152,6 +172,6 @@ pub(crate) fn source_folders(dir: &Path) -> Vec<PathBuf> {
 /// What is in a folder, without what is no source.
 fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let listing = fs::read_dir(dir).into_iter().flatten().flatten();
-    let source = |entry: &fs::DirEntry| !NO_SOURCES.iter().any(|name| entry.file_name() == *name);
+    let source = |entry: &fs::DirEntry| !is_no_source(&entry.file_name());
     listing.filter(source).map(|entry| entry.path())
 }

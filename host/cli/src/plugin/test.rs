@@ -144,6 +144,19 @@ fn is_answered(record: &Value, question: &Question) -> bool {
     }
 }
 
+impl Verdict {
+    /// What the plugin wrote, if it fails: of a panic what Rust says about it, which says more than
+    /// the trap that it ends in; and everything before that.
+    fn written(&self) -> (Vec<String>, Vec<String>) {
+        let no_news = |line: &str| line.trim().is_empty() || line.contains("RUST_BACKTRACE=1");
+        let lines = self.lines.iter().filter(|line| !self.ok && !no_news(line));
+        let mut others: Vec<_> = lines.map(|line| format!("the plugin wrote: {line}")).collect();
+        let panic = others.iter().position(|line| line.contains("panicked at"));
+        let panic = others.split_off(panic.unwrap_or(others.len()));
+        (panic, others)
+    }
+}
+
 impl Verdicts {
     /// A line for each, and what there is to say about it.
     pub(crate) fn for_people(&self) -> String {
@@ -164,12 +177,10 @@ impl Verdicts {
                 _ => "ok  ",
             };
             lines.push(format!("{word} {}", verdict.name));
-            let said = verdict.differences.iter().chain(&verdict.hints).cloned();
+            let (panic, others) = verdict.written();
+            let said = panic.into_iter().chain(verdict.differences.iter().cloned());
+            let said = said.chain(verdict.hints.iter().cloned()).chain(others);
             lines.extend(said.map(|line| format!("     {line}")));
-            if !verdict.ok {
-                let written = verdict.lines.iter();
-                lines.extend(written.map(|line| format!("     the plugin wrote: {line}")));
-            }
         }
         let Self { passed, failed, took, .. } = self;
         lines.push(format!("{passed} passed, {failed} failed in {}", words::time(*took)));
@@ -182,6 +193,36 @@ mod tests {
     use witgate_facts::{FactName, FileRoot, fixture::Recorded};
 
     use super::*;
+
+    #[test]
+    fn a_panic_comes_before_the_trap_that_it_ends_in() {
+        let lines = [
+            "looking",
+            "",
+            "thread '<unnamed>' panicked at src/lib.rs:9:5:",
+            "no such key",
+            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+        ];
+        let verdict = Verdict {
+            name: "debian".to_owned(),
+            ok: false,
+            updated: false,
+            differences: vec!["expected reported, got trapped".to_owned()],
+            hints: Vec::new(),
+            lines: lines.map(str::to_owned).into(),
+        };
+        let (passed, failed, took) = (0, 1, Duration::ZERO);
+        let all = Verdicts { passed, failed, took_ms: 0, fixtures: vec![verdict], took };
+        let wrote = "     the plugin wrote: ";
+        let expected = [
+            "FAIL debian".to_owned(),
+            format!("{wrote}thread '<unnamed>' panicked at src/lib.rs:9:5:"),
+            format!("{wrote}no such key"),
+            "     expected reported, got trapped".to_owned(),
+            format!("{wrote}looking"),
+        ];
+        assert!(all.failures().starts_with(&expected.join("\n")), "{}", all.failures());
+    }
 
     #[test]
     fn a_question_without_a_record_is_found() {

@@ -2,7 +2,11 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        net::UnixListener,
+        process::CommandExt as _,
+    },
     path::Path,
     process::{Command, Output},
 };
@@ -17,9 +21,14 @@ use crate::{
 
 /// A command of an author, who has a cache of compiled components in this folder.
 fn witgate(home: &TempDir, arguments: &[&str]) -> Output {
+    command(home, arguments).output().unwrap()
+}
+
+fn command(home: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witgate"));
     command.args(arguments).env("XDG_CACHE_HOME", home.path().join("cache"));
-    command.env_remove("WITGATE_DIR").output().unwrap()
+    command.env_remove("WITGATE_DIR");
+    command
 }
 
 /// A component as a file.
@@ -191,4 +200,72 @@ fn a_missing_record_is_told_from_a_wrong_answer() {
     let test = witgate(&home, &["plugin", "test", &file, "--fixtures", folder]);
     let hint = "the fixture has no record of process.credentials";
     assert!(text(&test).contains(hint), "{}", text(&test));
+}
+
+#[test]
+fn a_place_that_cannot_be_is_a_mistake_of_the_command_line() {
+    let home = tempfile::tempdir().unwrap();
+    let file = component(&home, "file", b"");
+    let none = home.path().join("none").display().to_string();
+    let output = format!("{none}/a.json");
+    let pid = std::process::id().to_string();
+    let new = ["plugin", "new", "my-own", "--lang", "c", "--in"];
+    let is_file = format!("{file} is a file; ");
+    let is_none = format!("the folder {none} does not exist");
+    for (arguments, says) in [
+        ([&new[..], &[&file]].concat(), &*is_file),
+        ([&new[..], &[&format!("{file}/a")]].concat(), &is_file),
+        ([&new[..], &["/proc/none"]].concat(), "name another folder"),
+        (["plugin", "new", "unix", "--lang", "c", "--in", &none].to_vec(), "a built-in plugin"),
+        (["plugin", "build", &file].to_vec(), &is_file),
+        (["plugin", "build", &none].to_vec(), &is_none),
+        (["fixture", "record", "--pid", &pid, "-o", &output].to_vec(), &is_none),
+    ] {
+        let output = witgate(&home, &arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", text(&output));
+        assert!(text(&output).contains(says), "{arguments:?}: {}", text(&output));
+    }
+    assert!(!Path::new(&none).exists());
+}
+
+#[test]
+fn the_check_has_one_line_for_each_need_and_refuses_what_cannot_be_added() {
+    let home = tempfile::tempdir().unwrap();
+    let project = home.path().join("my-own");
+    let dir = project.to_str().unwrap();
+    let new = witgate(&home, &["plugin", "new", "my-own", "--lang", "c", "--in", dir]);
+    assert!(new.status.success(), "{}", text(&new));
+    let check = command(&home, &["plugin", "check", dir]).env("PATH", "/none").output().unwrap();
+    let said = text(&check);
+    let missing: Vec<_> = said.lines().filter(|line| line.starts_with("NO ")).collect();
+    assert!(check.status.code() == Some(1) && missing.len() == 2, "{said}");
+    assert!(missing[1].contains("zig, or clang ") && missing[1].contains("ziglang; or "), "{said}");
+
+    let toml = project.join("plugin.toml");
+    let right = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, right.replace("version = \"0.1.0\"", "version = \"banana\"")).unwrap();
+    for verb in ["check", "build"] {
+        let refused = witgate(&home, &["plugin", verb, dir]);
+        assert_eq!(refused.status.code(), Some(78), "{}", text(&refused));
+        assert!(text(&refused).contains("not a semantic version"), "{}", text(&refused));
+    }
+}
+
+#[test]
+fn somebody_without_rights_is_told_whose_they_are() {
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let file = component(&home, "unix.wasm", &unix_with_fixture("0"));
+    let as_nobody =
+        |arguments: &[&str]| command(&home, arguments).uid(65534).gid(65534).output().unwrap();
+    let run = as_nobody(&["plugin", "run", &file, "--pid", &std::process::id().to_string()]);
+    assert!(text(&run).contains("run this as its user, or as root"), "{}", text(&run));
+
+    let socket = home.path().join("admin.sock");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).unwrap();
+    let list = as_nobody(&["plugin", "ls", "--admin-socket", socket.to_str().unwrap()]);
+    let said = text(&list);
+    assert!(list.status.code() == Some(77) && said.contains("[listen.admin]"), "{said}");
+    assert!(!said.contains("is the daemon running"), "{said}");
 }

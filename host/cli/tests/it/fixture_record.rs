@@ -39,7 +39,7 @@ fn what_is_recorded_of_a_live_process_is_replayed_by_anybody() {
     let said = text(&record);
     assert!(said.contains("process.credentials") && said.contains("0 values redacted"), "{said}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(folder.run(&arguments).status.code(), Some(78), "it is there already");
+    assert_eq!(folder.run(&arguments).status.code(), Some(64), "it is there already");
     assert!(folder.run(&[&arguments[..], &["--force"]].concat()).status.success());
     let update = folder.run(&["plugin", "test", &plugin, "--fixtures", &fixtures, "--update"]);
     assert!(update.status.success(), "{}", text(&update));

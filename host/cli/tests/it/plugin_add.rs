@@ -91,9 +91,31 @@ fn nobody_is_added_without_being_asked_about() {
 }
 
 #[test]
+fn what_another_was_trusted_with_is_not_taken_over_by_the_way() {
+    let (daemon, file) = daemon();
+    let add = ["plugin", "add", &file, "--name", "mine", "--max-assurance", "kernel"];
+    let add = [&add[..], &["--yes", "--required"]].concat();
+    assert!(daemon.run(&add).status.success());
+    let other = with_section(&fs::read(&file).unwrap(), "note", b"another build");
+    fs::write(&file, other).unwrap();
+    let before = files(&daemon.folder.path());
+    let add = ["plugin", "add", &file, "--name", "mine"];
+    for arguments in [&add[..], &[&add[..], &["--yes"]].concat()] {
+        let refused = daemon.run(arguments);
+        let said = text(&refused);
+        assert_eq!(refused.status.code(), Some(64), "{said}");
+        assert!(said.contains("replaces mine (0.1.0, sha256 "), "{said}");
+        assert!(said.contains("required = true, max_assurance = \"kernel\""), "{said}");
+        assert_eq!(files(&daemon.folder.path()), before);
+    }
+    let replaced = daemon.run(&[&add[..], &["--yes", "--replace"]].concat());
+    assert!(replaced.status.success(), "{}", text(&replaced));
+}
+
+#[test]
 fn what_the_daemon_does_not_take_leaves_no_trace() {
     let (daemon, file) = daemon();
-    let add = || daemon.run(&["plugin", "add", &file, "--name", "mine", "--yes"]);
+    let add = || daemon.run(&["plugin", "add", &file, "--name", "mine", "--yes", "--replace"]);
     daemon.folder.write("entries.d/bad.toml", "[[entry]]\nname = \"a\"\nidentity = \"/a\"\n");
     let before = files(&daemon.folder.path());
     let refused = add();

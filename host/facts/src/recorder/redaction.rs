@@ -17,7 +17,7 @@ pub enum Redaction {
     /// Takes these out, and says how long they were:
     /// the values of all variables of the environment; arguments such as `--password=…`, and those
     /// behind such a flag; passwords in addresses (`scheme://user:password@host`); content of files
-    /// whose path looks secret; in requests and responses header fields that carry secrets (without
+    /// whose path looks secret, or that hold a private key; in requests and responses header fields that carry secrets (without
     /// a trace), fields of such names in the query and in JSON bodies, and environments in them.
     #[default]
     Secrets,
@@ -65,6 +65,12 @@ fn in_place_of(value: &[u8]) -> Option<String> {
     (!value.is_empty() && !already).then(|| format!("{BEFORE}{}{BEHIND}", value.len()))
 }
 
+/// A private key in PEM (RFC 7468), or in OpenSSH's form.
+fn holds_key(text: &[u8]) -> bool {
+    let mark = b"PRIVATE KEY-----";
+    text.windows(mark.len()).any(|window| window == mark)
+}
+
 impl Redactor {
     fn text(&mut self, value: &mut String) {
         if let Some(placeholder) = in_place_of(value.as_bytes()) {
@@ -87,7 +93,9 @@ impl Redactor {
     }
 
     fn file(&mut self, path: &str, file: &mut RecordedFile) {
-        if let Some(content) = file.content.as_mut().filter(|_| path.split('/').any(looks_secret)) {
+        let Some(content) = file.content.as_mut() else { return };
+        let key = matches!(content, Fact::Ok(Some(bytes)) if holds_key(&bytes.0));
+        if key || path.split('/').any(looks_secret) {
             self.fact(content);
         }
     }

@@ -215,11 +215,16 @@ fn hiding_place(secret: &str, place: usize) -> Value {
             "",
         ),
         15 => file("files.workload", "/run/secrets/db"),
+        16 => json(json!({ "httpHeaders": [{ "name": "Authorization", "value": secret }] })),
+        17 => {
+            let key = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n");
+            json!({ "files.workload": { "/data/plain": { "content": { "ok": key } } } })
+        }
         _ => file("files.host", "/etc/app/api-key"),
     }
 }
 
-const PLACES: usize = 17;
+const PLACES: usize = 19;
 
 proptest! {
     #[test]
@@ -228,7 +233,11 @@ proptest! {
         let secret = format!("S3{secret}");
         let source: Recorded = serde_json::from_value(hiding_place(&secret, place)).unwrap();
         let granted = granted(&[
-            "cmdline", "environ:V", "files.host:/etc/app/api-key", "files.workload:/run/secrets/db",
+            "cmdline",
+            "environ:V",
+            "files.host:/etc/app/api-key",
+            "files.workload:/run/secrets/db",
+            "files.workload:/data/plain",
         ]);
         let shown = |redaction| {
             let found = record(&source, redaction, &granted);

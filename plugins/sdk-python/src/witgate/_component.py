@@ -18,7 +18,11 @@ from ._report import Report, plain
 
 _exported = _attestor.exported
 if _exported is None:
-    raise RuntimeError(f"{app.__file__} exports no attestor; end it with: export(YourAttestor)")
+    _classes = [one for one in vars(app).values() if isinstance(one, type)]
+    _attestors = [one.__name__ for one in _classes if issubclass(one, _attestor.Attestor)]
+    _name = next((name for name in _attestors if name != "Attestor"), "YourAttestor")
+    # The build shows this line alone: none of the traceback is the author's.
+    raise RuntimeError(f"app.py: exports no attestor; end it with: export({_name})")
 
 _the_attestor = _exported()
 

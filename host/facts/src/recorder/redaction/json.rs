@@ -1,6 +1,6 @@
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Redactor, looks_secret};
+use super::{Redactor, holds_key, looks_secret};
 use crate::Blob;
 
 /// How deep JSON in strings of JSON is looked into, as Kubernetes has it in annotations. What is
@@ -26,14 +26,26 @@ impl Redactor {
 
     fn json(&mut self, value: &mut Value, nested: usize) {
         match value {
-            Value::Object(fields) => {
-                for (name, value) in fields {
-                    self.field(name, value, nested);
-                }
-            }
+            Value::Object(fields) => self.object(fields, nested),
             Value::Array(items) => self.array(items, nested),
             Value::String(text) => self.string(text, nested),
             Value::Null | Value::Bool(_) | Value::Number(_) => (),
+        }
+    }
+
+    /// `{"name": "Authorization", "value": …}` is a field as well, as Kubernetes has it for headers.
+    fn object(&mut self, fields: &mut Map<String, Value>, nested: usize) {
+        let names =
+            |name: &str| name.eq_ignore_ascii_case("name") || name.eq_ignore_ascii_case("key");
+        let pair = fields
+            .iter()
+            .any(|(name, called)| names(name) && called.as_str().is_some_and(looks_secret));
+        for (name, value) in fields {
+            if pair && name.eq_ignore_ascii_case("value") {
+                self.hide(value);
+            } else {
+                self.field(name, value, nested);
+            }
         }
     }
 
@@ -62,6 +74,9 @@ impl Redactor {
     }
 
     fn string(&mut self, text: &mut String, nested: usize) {
+        if holds_key(text.as_bytes()) {
+            return self.text(text);
+        }
         if text.trim_start().starts_with(['{', '[']) && self.json_in_string(text, nested) {
             return;
         }
@@ -180,6 +195,29 @@ mod tests {
         let inner = found["annotations"]["applied"].as_str().unwrap();
         let inner: Value = serde_json::from_str(inner).unwrap();
         assert_eq!(inner, json!({ "spec": { "env": hidden } }));
+    }
+
+    #[test]
+    fn a_pair_of_name_and_value_is_a_field_too() {
+        let hidden = "<redacted, 3 bytes>";
+        let found = redacted(&json!({ "httpHeaders": [
+            { "name": "Authorization", "value": "abc" },
+            { "Key": "api_token", "Value": "abc" },
+            { "name": "Accept", "value": "abc" },
+        ]}));
+        let expected = json!({ "httpHeaders": [
+            { "name": "Authorization", "value": hidden },
+            { "Key": "<redacted, 9 bytes>", "Value": hidden },
+            { "name": "Accept", "value": "abc" },
+        ]});
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_private_key_goes_whatever_it_is_called() {
+        let key = "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\n";
+        let found = redacted(&json!({ "note": key, "list": [key] })).to_string();
+        assert!(!found.contains("abc") && found.matches("redacted").count() == 2, "{found}");
     }
 
     #[test]
