@@ -47,6 +47,8 @@ impl Share {
 #[derive(Debug, Clone, Copy, Default)]
 struct Faults {
     in_a_row: u32,
+    /// How often it has rested since it last worked.
+    rests: u32,
     rests_until: Option<Instant>,
 }
 
@@ -187,14 +189,16 @@ impl Faults {
     fn fail(&mut self, now: Instant, limit: u32) {
         self.in_a_row = self.in_a_row.saturating_add(1);
         if self.in_a_row >= limit {
-            self.rests_until = Some(now + rest(self.in_a_row, limit));
+            self.rests_until = Some(now + rest(self.rests));
+            self.rests = self.rests.saturating_add(1);
         }
     }
 }
 
-fn rest(in_a_row: u32, limit: u32) -> Duration {
-    let doublings = in_a_row.saturating_sub(limit).min(16);
-    limits::BREAKER_FIRST_REST.saturating_mul(1 << doublings).min(limits::BREAKER_LONGEST_REST)
+/// Doubles with every rest before this one.
+fn rest(before: u32) -> Duration {
+    let first = limits::BREAKER_FIRST_REST;
+    first.saturating_mul(1 << before.min(16)).min(limits::BREAKER_LONGEST_REST)
 }
 
 #[cfg(test)]
@@ -331,6 +335,6 @@ mod tests {
 
     #[test]
     fn no_rest_is_longer_than_the_longest() {
-        assert_eq!(rest(u32::MAX, limits::BREAKER_FAULTS), limits::BREAKER_LONGEST_REST);
+        assert_eq!(rest(u32::MAX), limits::BREAKER_LONGEST_REST);
     }
 }

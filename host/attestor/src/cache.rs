@@ -111,7 +111,7 @@ pub(crate) enum Looked {
 pub(crate) struct Lead {
     cache: Arc<Cache>,
     place: Place,
-    _ends: watch::Sender<()>,
+    ends: watch::Sender<()>,
 }
 
 impl Lead {
@@ -123,7 +123,12 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         let mut state = self.cache.lock();
-        if matches!(state.slots.get(&self.place), Some(Slot::Sought(_))) {
+        // Not another's: somebody may have put something there meanwhile, which is out of date by now.
+        let ours = matches!(
+            state.slots.get(&self.place),
+            Some(Slot::Sought(sought)) if sought.same_channel(&self.ends.subscribe())
+        );
+        if ours {
             state.slots.remove(&self.place);
         }
     }
@@ -168,7 +173,7 @@ impl Cache {
         let (ends, sought) = watch::channel(());
         state.slots.insert(place.clone(), Slot::Sought(sought));
         let cache = Arc::clone(self);
-        Now::Found(Looked::Lead(Lead { cache, place: place.clone(), _ends: ends }))
+        Now::Found(Looked::Lead(Lead { cache, place: place.clone(), ends }))
     }
 
     /// Keeps something, in the place of what was there.

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fmt,
     mem::take,
     sync::Arc,
@@ -8,7 +9,7 @@ use std::{
 use tokio::{sync::SemaphorePermit, time::timeout_at};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
-use witgate_facts::{FactSet, FactSource};
+use witgate_facts::{FactSet, FactSource, FileRoot};
 
 use crate::{
     Attestation, Limit, Outcome, Plugin,
@@ -89,8 +90,10 @@ async fn attempts(
     deadline: Instant,
     attestation: &mut Attestation,
 ) -> Outcome {
+    // All attempts together: what one plugin has read of a request's files, others have not.
+    let mut paths = BTreeSet::new();
     for attempt in 0..=limits::MAX_RETRIES {
-        let pause = match once(plugin, subject, deadline, attestation).await {
+        let pause = match once(plugin, subject, deadline, attestation, &mut paths).await {
             Answer::Final(outcome) => return outcome,
             Answer::Retry(after_ms) if subject.mode == Mode::Replay => {
                 return Outcome::Retry { after_ms };
@@ -123,6 +126,7 @@ async fn once(
     subject: &Subject,
     deadline: Instant,
     attestation: &mut Attestation,
+    paths: &mut BTreeSet<(FileRoot, String)>,
 ) -> Answer {
     let Subject { facts, wants, mode, .. } = subject;
     if *mode == Mode::Decide {
@@ -136,7 +140,7 @@ async fn once(
             return judge(plugin, subject, &log, &ending, attestation);
         }
     }
-    let (called, mut log) = match instance(plugin, subject, deadline, attestation).await {
+    let (called, mut log) = match instance(plugin, subject, deadline, attestation, paths).await {
         Ok(ended) => ended,
         Err(reason) => return Answer::Final(Outcome::Unavailable { reason }),
     };
@@ -162,14 +166,17 @@ async fn instance(
     subject: &Subject,
     deadline: Instant,
     attestation: &mut Attestation,
+    paths: &mut BTreeSet<(FileRoot, String)>,
 ) -> Result<(Result<Ending, Outcome>, FactLog), String> {
     let Loaded { engine, common, .. } = &*plugin.0;
     let _room = room(plugin, deadline).await?;
     let _ticking = engine.ticking();
     let clock = Arc::new(CallClock::start(limits::CALL_TIME, deadline));
     let mut store = Sandbox::store(engine, common, Some(subject.clone()), Arc::clone(&clock));
+    store.data_mut().log.paths = take(paths);
     let called = guard(&clock, run(&mut store, plugin)).await;
     let sandbox = store.data_mut();
+    *paths = take(&mut sandbox.log.paths);
     let memory = u64::try_from(sandbox.meter.most_bytes()).unwrap_or(u64::MAX);
     attestation.memory_bytes = attestation.memory_bytes.max(memory);
     let ended = match called {

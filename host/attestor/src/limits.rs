@@ -153,7 +153,8 @@ pub const MEMO_CALL_BYTES: usize = 64 << 10;
 /// Questions of one call that are noted. A plugin that asks more is not memoised.
 pub const TRACE_QUESTIONS: usize = 128;
 
-/// Different paths that one call may look at. All plugins of a request share what is read for it.
+/// Different paths that a plugin may look at for one request, however often it is asked again. All
+/// plugins of a request share what is read for it, so this is a quarter of that.
 pub const PATHS: usize = 16;
 
 /// Uses of cache and endpoints in one call that are shown to the operator.

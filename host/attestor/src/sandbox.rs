@@ -184,7 +184,7 @@ pub(crate) enum Stop {
     )]
     NoPath { function: &'static str, path: String },
     /// It looked at too many files.
-    #[error("it looked at more than {} different paths in one call", limits::PATHS)]
+    #[error("it looked at more than {} different paths for one request", limits::PATHS)]
     TooManyPaths,
     /// It called something of WASI that plugins do not have.
     #[error("it called `{interface}#{function}`; plugins have no files and no network")]

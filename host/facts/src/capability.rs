@@ -193,7 +193,11 @@ fn whole(word: &str) -> Result<Capability, String> {
 /// `; did you mean X?` if one of these words is near.
 fn meant(word: &str, known: &[&str]) -> String {
     let distances = known.iter().map(|known| (strsim::osa_distance(known, word), known));
-    let nearest = distances.min().filter(|(distance, _)| *distance <= 3);
+    // Three of three letters would be any word.
+    let near = |(distance, known): &(usize, &&str)| {
+        *distance <= 3 && *distance < known.len().min(word.len())
+    };
+    let nearest = distances.min().filter(near);
     nearest.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"))
 }
 
@@ -347,6 +351,7 @@ mod tests {
             ("file.workload:/etc/os-release", "files.workload"),
             ("environment:HOME", ""),
             ("env:HOME", ""),
+            ("env", ""),
             ("enviorn:HOME", "environ"),
             ("https:docker", "http"),
             ("systmd", "systemd"),

@@ -5,7 +5,7 @@ use witgate_facts::{CacheScope, Capability};
 use crate::{
     Use,
     bindings::witgate::attestor::cache as wit,
-    cache::{self, Looked, May, Place},
+    cache::{self, Cache, Looked, May, Place},
     limits,
     lines::printable,
     sandbox::Sandbox,
@@ -15,11 +15,10 @@ type Told<T> = wasmtime::Result<Result<T, wit::CacheError>>;
 
 impl wit::Host for Sandbox {
     async fn get(&mut self, scope: wit::Scope, key: String) -> Told<Option<wit::Hit>> {
-        let (scope, place) = match self.place("cache.get", scope, &key)? {
+        let (scope, place, cache) = match self.place("cache.get", scope, &key)? {
             Ok(found) => found,
             Err(refused) => return Ok(Err(refused)),
         };
-        let cache = Arc::clone(&self.subject("cache", "get")?.cache);
         // Who leads the search for one thing does not wait for another: two could wait for
         // each other. And nobody waits for a call that may not keep what it finds.
         let keeps = cache::carried(scope, self.log.read).is_ok();
@@ -31,7 +30,11 @@ impl wit::Host for Sandbox {
         match looked {
             Looked::Hit(kept) => {
                 let age = kept.age();
-                kept.facts.iter().for_each(|fact| self.log.note(fact, None));
+                for fact in kept.facts.iter() {
+                    // As if it had been read here.
+                    self.leads.retain(|lead| cache::outlives(lead.place().scope(), fact));
+                    self.log.note(fact, None);
+                }
                 let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
                 let key = printable(&key, limits::SHOWN_BYTES);
                 self.log.used(Use::Cache { scope, key, age_ms });
@@ -47,7 +50,7 @@ impl wit::Host for Sandbox {
     }
 
     fn put(&mut self, scope: wit::Scope, key: String, value: Vec<u8>, ttl_ms: u32) -> Told<()> {
-        let (scope, place) = match self.place("cache.put", scope, &key)? {
+        let (scope, place, cache) = match self.place("cache.put", scope, &key)? {
             Ok(found) => found,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -65,7 +68,7 @@ impl wit::Host for Sandbox {
             }
         };
         let ttl = Duration::from_millis(ttl_ms.into()).min(limits::CACHE_TTL);
-        self.subject("cache", "put")?.cache.put(&place, value, ttl, facts);
+        cache.put(&place, value, ttl, facts);
         self.leads.retain(|lead| lead.place() != &place);
         Ok(Ok(()))
     }
@@ -78,7 +81,7 @@ impl Sandbox {
         function: &'static str,
         scope: wit::Scope,
         key: &str,
-    ) -> Told<(CacheScope, Place)> {
+    ) -> Told<(CacheScope, Place, Arc<Cache>)> {
         let scope = match scope {
             wit::Scope::Process => CacheScope::Process,
             wit::Scope::Cgroup => CacheScope::Cgroup,
@@ -86,7 +89,9 @@ impl Sandbox {
         };
         self.may(function, scope.as_str(), &Capability::Cache(scope))?;
         self.log.impure = true;
-        let lifetimes = self.subject("cache", "get")?.facts.lifetimes();
+        let (interface, name) = function.split_once('.').unwrap_or_default();
+        let subject = self.subject(interface, name)?;
+        let (cache, lifetimes) = (Arc::clone(&subject.cache), subject.facts.lifetimes());
         if key.len() > limits::CACHE_KEY_BYTES {
             return Ok(Err(wit::CacheError::TooLarge));
         }
@@ -97,6 +102,6 @@ impl Sandbox {
             );
             wit::CacheError::Refused(why)
         });
-        Ok(place.map(|place| (scope, place)))
+        Ok(place.map(|place| (scope, place, cache)))
     }
 }

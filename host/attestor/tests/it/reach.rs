@@ -175,6 +175,14 @@ async fn too_many_paths_are_a_trap() {
     assert_eq!(attestation.host_calls, 17, "its settings, and 16 paths");
 }
 
+#[tokio::test]
+async fn they_do_not_become_more_by_asking_to_be_asked_again() {
+    let catalogue = load(vec![reach("ever other files")]).await;
+    let attestation = attest(&catalogue, scene()).await.remove(0);
+    let Outcome::Trapped { reason } = &attestation.outcome else { panic!("{attestation:?}") };
+    assert!(reason.contains("more than 16 different paths for one request"), "{reason}");
+}
+
 /// An endpoint that answers with the number of the request.
 #[derive(Debug, Default)]
 pub(crate) struct Counting(AtomicU32);

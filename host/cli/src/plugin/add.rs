@@ -154,8 +154,12 @@ impl Newcomer {
     fn ask(&self, replaced: Option<&Replaced>) -> Result<(), Failure> {
         remark(&self.for_people(replaced));
         if !std::io::stdin().is_terminal() {
-            let message = "nothing was changed: nobody can be asked here; if it may have what it \
-                           asks for, say --yes";
+            let other = replaced.is_some_and(Replaced::by_another);
+            let message = format!(
+                "nothing was changed: nobody can be asked here; if it may have what it asks for, say \
+                 {}",
+                if other { "--yes --replace" } else { "--yes" }
+            );
             return Err(Failure::new(Exit::Usage, message));
         }
         remark("Add it? [y/N] ");

@@ -61,7 +61,7 @@ impl Replaced {
 
     /// Whether the one that is there was not granted this.
     pub(crate) fn is_new(&self, asked: &Capability) -> bool {
-        !self.grants.iter().any(|granted| granted == asked)
+        !self.grants.cover(asked)
     }
 
     /// For whoever is asked.

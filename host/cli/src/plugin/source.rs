@@ -110,10 +110,12 @@ pub(crate) fn component_of(project: &Project) -> PathBuf {
 /// Builds a project, saying on standard error what is being done.
 pub(crate) fn build(dir: &Path) -> Result<Built, Failure> {
     require_folder(dir)?;
+    let started = SystemTime::now();
     let built = witgate_workbench::build(dir, &mut Aloud).map_err(|error| of_build(&error))?;
-    // A component that came out as it was is not written again; it is up to date all the same.
+    // A component that came out as it was is not written again; it is up to date all the same, but
+    // for what was saved since the build began.
     if let Ok(file) = fs::File::options().write(true).open(&built.component) {
-        let _ = file.set_modified(SystemTime::now());
+        let _ = file.set_modified(started);
     }
     Ok(built)
 }

@@ -74,6 +74,7 @@ pub(crate) const fn of_import(kind: ImportKind) -> &'static str {
         ImportKind::NoDirectories => {
             "there are no files here: opening one fails; ask for `files` in plugin.toml"
         }
+        ImportKind::Refused => "NOT LOADED: no daemon has it",
         ImportKind::Traps => "TRAPS when called: plugins do not have it",
     }
 }

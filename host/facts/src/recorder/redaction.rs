@@ -17,7 +17,7 @@ pub enum Redaction {
     /// Takes these out, and says how long they were:
     /// the values of all variables of the environment; arguments such as `--password=…`, and those
     /// behind such a flag; passwords in addresses (`scheme://user:password@host`); content of files
-    /// whose path looks secret, or that hold a private key; in requests and responses header fields that carry secrets (without
+    /// whose path looks secret, or that hold a private key, and such bodies; in requests and responses header fields that carry secrets (without
     /// a trace), fields of such names in the query and in JSON bodies, and environments in them.
     #[default]
     Secrets,
@@ -140,7 +140,9 @@ impl Redactor {
                 .any(|(name, value)| is_type(name) && value.to_ascii_lowercase().contains(kind))
         };
         let begins = body.0.trim_ascii_start().first();
-        if says("json") || matches!(begins, Some(b'{' | b'[')) {
+        if holds_key(&body.0) {
+            self.blob(body);
+        } else if says("json") || matches!(begins, Some(b'{' | b'[')) {
             self.json_body(body);
         } else if says("form-urlencoded") {
             let text = self.form(&String::from_utf8_lossy(&body.0));

@@ -220,11 +220,17 @@ fn hiding_place(secret: &str, place: usize) -> Value {
             let key = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n");
             json!({ "files.workload": { "/data/plain": { "content": { "ok": key } } } })
         }
+        18 => {
+            let key =
+                format!("-----BEGIN EC PRIVATE KEY-----\n{secret}\n-----END EC PRIVATE KEY-----\n");
+            exchange("/", json!([["content-type", "text/plain"]]), "", &key)
+        }
+        19 => json(json!({ "note": format!("{{\"password\":\"{secret}\"") })),
         _ => file("files.host", "/etc/app/api-key"),
     }
 }
 
-const PLACES: usize = 19;
+const PLACES: usize = 21;
 
 proptest! {
     #[test]

@@ -77,8 +77,13 @@ impl Redactor {
         if holds_key(text.as_bytes()) {
             return self.text(text);
         }
-        if text.trim_start().starts_with(['{', '[']) && self.json_in_string(text, nested) {
+        let begins = text.trim_start().bytes().next();
+        if matches!(begins, Some(b'{' | b'[')) && self.json_in_string(text, nested) {
             return;
+        }
+        if begins == Some(b'{') {
+            // An object that cannot be read, as a body that cannot be read.
+            return self.text(text);
         }
         let mut bytes = std::mem::take(text).into_bytes();
         self.argument(&mut bytes);
