@@ -256,8 +256,13 @@ fn somebody_without_rights_is_told_whose_they_are() {
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let file = component(&home, "unix.wasm", &unix_with_fixture("0"));
-    let as_nobody =
-        |arguments: &[&str]| command(&home, arguments).uid(65534).gid(65534).output().unwrap();
+    // With a copy of the program that any user can run.
+    let folder = folder();
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = folder.command(arguments);
+        command.env("XDG_CACHE_HOME", home.path().join("cache"));
+        command.uid(65534).gid(65534).output().unwrap()
+    };
     let run = as_nobody(&["plugin", "run", &file, "--pid", &std::process::id().to_string()]);
     assert!(text(&run).contains("run this as its user, or as root"), "{}", text(&run));
 

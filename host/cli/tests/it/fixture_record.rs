@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{Read as _, Write as _},
     os::unix::{
         fs::{PermissionsExt as _, chown},
-        net::UnixStream,
+        net::{UnixListener, UnixStream},
         process::CommandExt as _,
     },
     path::Path,
@@ -17,7 +17,7 @@ use witgate_testkit::{
     daemon::{is_socket, text},
 };
 
-use crate::{folder, json};
+use crate::{folder, json, supply::guest};
 
 fn unix() -> &'static [u8] {
     witgate_builtins::find("unix").unwrap().wasm
@@ -56,6 +56,56 @@ fn what_is_recorded_of_a_live_process_is_replayed_by_anybody() {
     let replay = replay.output().unwrap();
     assert!(replay.status.success(), "{}", text(&replay));
     assert!(text(&replay).contains("ok   live\n1 passed, 0 failed"), "{}", text(&replay));
+}
+
+/// Answers the next three requests over a Unix socket, and closes each connection.
+fn answer(listener: &UnixListener, body: &str) {
+    for stream in listener.incoming().take(3) {
+        let mut stream = stream.unwrap();
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).unwrap();
+        assert!(request[..length].starts_with(b"GET /value HTTP/1.1\r\n"));
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn what_an_endpoint_answers_is_seen_recorded_without_its_secrets_and_replayed() {
+    let folder = folder();
+    folder.write("asks.wasm", guest("asks-endpoint"));
+    folder.write("fixtures/.keep", "");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (plugin, fixtures, socket) = (path("asks.wasm"), path("fixtures"), path("api.sock"));
+    let listener = UnixListener::bind(&socket).unwrap();
+    let body = r#"{"unit":"web","token":"hunter2"}"#;
+    let server = std::thread::spawn(move || answer(&listener, body));
+    let (pid, endpoint) = (std::process::id().to_string(), format!("api=unix:{socket}"));
+
+    let run = ["plugin", "run", &plugin, "--pid", &pid, "--endpoint", &endpoint];
+    let run = text(&folder.run(&run));
+    assert!(
+        run.contains("answer:200 {\"unit\":\"web\"") && run.contains("api: GET /value"),
+        "{run}"
+    );
+
+    let file = path("fixtures/live.json");
+    let record = ["fixture", "record", "--pid", &pid, "--plugin", &plugin, "--endpoint", &endpoint];
+    let record = folder.run(&[&record[..], &["-o", &file]].concat());
+    assert!(record.status.success(), "{}", text(&record));
+    let recorded = fs::read_to_string(&file).unwrap();
+    assert!(recorded.contains("web") && !recorded.contains("hunter2"), "{recorded}");
+    // Nobody else is asked for it any more.
+    let last = UnixStream::connect(&socket).unwrap();
+    (&last).write_all(b"GET /value HTTP/1.1\r\n\r\n").unwrap();
+    server.join().unwrap();
+    let test = ["plugin", "test", &plugin, "--fixtures", &fixtures];
+    let update = folder.run(&[&test[..], &["--update"]].concat());
+    assert!(update.status.success(), "{}", text(&update));
+    let expected = fs::read_to_string(path("fixtures/live.expected.json")).unwrap();
+    assert!(expected.contains("redacted, 7 bytes"), "{expected}");
+    assert!(folder.run(&test).status.success());
 }
 
 /// A process with a secret on its command line; it waits for its standard input.

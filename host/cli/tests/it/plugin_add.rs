@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -90,6 +90,33 @@ fn nobody_is_added_without_being_asked_about() {
     assert_eq!(files(&daemon.folder.path()), before);
 }
 
+/// Runs it with a terminal, where somebody types an answer.
+fn answered(daemon: &Daemon, arguments: &[&str], answer: &str) -> (bool, String) {
+    let witgate = daemon.folder.command(arguments);
+    let words = [witgate.get_program()].into_iter().chain(witgate.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    script.envs(witgate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = script.spawn().unwrap_or_else(|e| panic!("script (Debian: bsdutils): {e}"));
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), text(&output))
+}
+
+#[test]
+fn whoever_is_asked_decides() {
+    let (daemon, file) = daemon();
+    let before = files(&daemon.folder.path());
+    let add = ["plugin", "add", &file, "--name", "mine"];
+    let (added, said) = answered(&daemon, &add, "n\n");
+    assert!(!added && said.contains("Add it? [y/N]") && said.contains("nothing was"), "{said}");
+    assert_eq!(files(&daemon.folder.path()), before);
+    let (added, said) = answered(&daemon, &add, "y\n");
+    assert!(added && said.contains("generation 2 is in effect"), "{said}");
+}
+
 #[test]
 fn what_another_was_trusted_with_is_not_taken_over_by_the_way() {
     let (daemon, file) = daemon();
@@ -173,6 +200,26 @@ fn what_a_plugin_writes_can_be_followed() {
     let lines = String::from_utf8(lines).unwrap();
     assert!(lines.lines().count() > 1 && lines.contains("  info   "), "{lines}");
     assert!(complaint.contains("lines are not kept"), "{complaint}");
+    let count = lines.lines().count();
+    let mut follow = daemon.folder.command(&["plugin", "logs", "flood", "--follow"]);
+    let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
+    let mut followed = BufReader::new(follow.stdout.take().unwrap()).lines();
+    for _ in 0..count {
+        assert!(followed.next().unwrap().is_ok());
+    }
+    // As soon as it may write again, its next lines come by themselves.
+    let (stop, stopped) = std::sync::mpsc::channel();
+    let caller = std::thread::spawn(move || {
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let _ = selectors(&daemon);
+        }
+        daemon
+    });
+    assert!(followed.next().unwrap().is_ok());
+    stop.send(()).unwrap();
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+    let daemon = caller.join().unwrap();
     let unknown = daemon.run(&["plugin", "logs", "flod"]);
     assert!(unknown.status.code() == Some(1) && text(&unknown).contains("there are"));
 }
