@@ -196,9 +196,10 @@ impl Engine {
 
     #[expect(unsafe_code, reason = "as `copy`; and the file must stay as it is")]
     fn map(&self, entry: &Path) -> Result<Component, CompileError> {
-        // SAFETY: as in `copy`, from the store. The file is the one that was checked; it is
-        // writable for our own user alone, in a directory that only we may enter, and nothing of
-        // ours writes to an entry: a new one is renamed into its place, an old one unlinked.
+        // SAFETY: as in `copy`, from the store. The file is the one that was checked (where there is
+        // no /proc, the one of its name); it is writable for our own user alone, in a directory that
+        // only we may enter, and nothing of ours writes to an entry: a new one is renamed into its
+        // place, an old one unlinked.
         let component = unsafe { Component::deserialize_file(&self.wasm, entry) };
         component.map_err(|error| CompileError::Unusable { cause: format!("{error:#}") })
     }

@@ -145,9 +145,7 @@ impl LoadError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match &self.kind {
-            LoadErrorKind::Compile(CompileError::Spawn { .. }) | LoadErrorKind::Store(_) => {
-                Fault::Host
-            }
+            LoadErrorKind::Compile(CompileError::Spawn { .. }) => Fault::Host,
             LoadErrorKind::Duplicate
             | LoadErrorKind::NotAComponent { .. }
             | LoadErrorKind::NotGranted { .. }
@@ -253,9 +251,6 @@ pub enum LoadErrorKind {
         /// Its words, escaped and cut.
         message: String,
     },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
     /// Over the size limit.
     #[error("it has {size} bytes, the limit is {} MiB", limits::COMPONENT_BYTES >> 20)]
     TooLarge {

@@ -1,7 +1,7 @@
 //! Everything that a plugin can make us spend, and how much of it. Always on, for every plugin.
 //!
 //! None of these is a setting: a limit that can be switched off is switched off on the machine
-//! where it is needed. Each one has a test in `tests/`.
+//! where it is needed. Hostile plugins that run into them are in `plugins/fixtures`.
 
 use std::time::Duration;
 

@@ -62,6 +62,15 @@ async fn what_a_broken_compiler_writes_is_not_run() {
 }
 
 #[tokio::test]
+async fn more_machine_code_than_fits_is_not_taken() {
+    let root = tempfile::tempdir().unwrap();
+    let store = root.path().join("components");
+    let endless = CompilerCommand { program: "/bin/cat".into(), args: vec!["/dev/zero".into()] };
+    let errors = Catalogue::load(&engine(&store, endless), vec![fixture("ok")]).await.unwrap_err();
+    assert!(matches!(errors[0].kind, LoadErrorKind::Compile(CompileError::TooLarge { .. })));
+}
+
+#[tokio::test]
 async fn without_address_space_for_a_pool_plugins_work_too() {
     let root = tempfile::tempdir().unwrap();
     // Petabytes.

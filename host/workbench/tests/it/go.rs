@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use wasmparser::{Parser, Payload};
 use witgate_workbench::{BuildError, Built, Language, Silent, build, build_with_path, create};
 
-use crate::scene::{copy, imports, ours, text};
+use crate::scene::{EVERY_INTERFACE, copy, imports, ours, text};
 
 fn new_project(name: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -100,22 +100,7 @@ fn every_interface_is_connected() {
     change(project.path(), "go.mod", "=> ../..", &format!("=> {}", sdk.display()));
     let tested = go(project.path(), &["test", "./..."]);
     assert!(tested.status.success(), "{}", text(&tested));
-    let all = [
-        "ancestry",
-        "cache",
-        "cgroups",
-        "cmdline",
-        "config",
-        "environ",
-        "executable",
-        "files",
-        "http",
-        "log",
-        "namespaces",
-        "process",
-        "systemd",
-    ];
-    assert_eq!(ours(&fs::read(built(project.path()).component).unwrap()), all);
+    assert_eq!(ours(&fs::read(built(project.path()).component).unwrap()), EVERY_INTERFACE);
 }
 
 #[test]

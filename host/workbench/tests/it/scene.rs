@@ -11,6 +11,23 @@ use std::{
 use wasmparser::{Parser, Payload};
 use witgate_workbench::{BuildError, Built, Language, Progress, Silent, create};
 
+/// What a component imports of ours that uses all there is.
+pub(crate) const EVERY_INTERFACE: [&str; 13] = [
+    "ancestry",
+    "cache",
+    "cgroups",
+    "cmdline",
+    "config",
+    "environ",
+    "executable",
+    "files",
+    "http",
+    "log",
+    "namespaces",
+    "process",
+    "systemd",
+];
+
 /// A new project, removed when it is dropped.
 pub(crate) struct Scene {
     _folder: tempfile::TempDir,
