@@ -15,7 +15,7 @@ use witgate_protocol::{Ask, AttestAnswer, HealthAnswer, Outcome, WatchEvent, Who
 
 use crate::{
     ClientError, Sockets,
-    line::{CHUNK, Lines, TIMEOUT, answer, event, outcome},
+    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
     locate::go_on,
 };
 
@@ -102,14 +102,14 @@ impl AsyncClient {
     pub async fn watch(&self) -> Result<AsyncWatch, ClientError> {
         self.within(async {
             let mut connection = self.open(Ask::Watch).await?;
-            let first = event(&connection.line().await?)?;
+            let first = event(&connection.answer().await?)?;
             Ok(AsyncWatch { first: Some(first), connection: Some(connection) })
         })
         .await
     }
 
     async fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
-        self.within(async { answer(&self.open(ask).await?.line().await?) }).await
+        self.within(async { answer(&self.open(ask).await?.answer().await?) }).await
     }
 
     async fn within<T>(
@@ -123,7 +123,7 @@ impl AsyncClient {
     /// Connects and sends the request.
     async fn open(&self, ask: Ask) -> Result<Connection, ClientError> {
         let mut connection = self.connect().await?;
-        let sent = connection.stream.write_all(format!("{ask}\n").as_bytes()).await;
+        let sent = connection.stream.write_all(question(ask).as_bytes()).await;
         // A daemon that refuses may answer and close before it reads: the answer is there all the
         // same.
         let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
@@ -164,6 +164,16 @@ struct Connection {
 }
 
 impl Connection {
+    /// Reads the first answer, and answers a challenge before it.
+    async fn answer(&mut self) -> Result<Vec<u8>, ClientError> {
+        let line = self.line().await?;
+        let Some(nonce) = challenge(&line) else { return Ok(line) };
+        let answer = nonce.answer_line();
+        let sent = self.stream.write_all(answer.as_bytes()).await;
+        sent.map_err(|source| self.failed(source))?;
+        self.line().await
+    }
+
     /// Reads up to the next line end. What was read stays in `lines` if this is cancelled.
     async fn line(&mut self) -> Result<Vec<u8>, ClientError> {
         let mut chunk = [0; CHUNK];

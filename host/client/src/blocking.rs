@@ -12,7 +12,7 @@ use witgate_protocol::{Ask, AttestAnswer, HealthAnswer, Outcome, WatchEvent, Who
 
 use crate::{
     ClientError, Sockets,
-    line::{CHUNK, Lines, TIMEOUT, answer, event, outcome},
+    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
     locate::go_on,
 };
 
@@ -95,21 +95,21 @@ impl Client {
     /// is not an error, but an event.
     pub fn watch(&self) -> Result<Watch, ClientError> {
         let mut connection = self.open(Ask::Watch)?;
-        let first = connection.line().and_then(|line| event(&line))?;
+        let first = connection.answer().and_then(|line| event(&line))?;
         connection.deadline = None;
         connection.stream.set_read_timeout(None).map_err(|source| connection.failed(source))?;
         Ok(Watch { first: Some(first), connection: Some(connection) })
     }
 
     fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
-        answer(&self.open(ask)?.line()?)
+        answer(&self.open(ask)?.answer()?)
     }
 
     /// Connects and sends the request.
     fn open(&self, ask: Ask) -> Result<Connection, ClientError> {
         let deadline = Instant::now().checked_add(self.timeout);
         let mut connection = self.connect(deadline)?;
-        let sent = writeln!(connection.stream, "{ask}");
+        let sent = connection.stream.write_all(question(ask).as_bytes());
         // A daemon that refuses may answer and close before it reads: the answer is there all the
         // same.
         let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
@@ -161,6 +161,15 @@ struct Connection {
 }
 
 impl Connection {
+    /// Reads the first answer, and answers a challenge before it.
+    fn answer(&mut self) -> Result<Vec<u8>, ClientError> {
+        let line = self.line()?;
+        let Some(nonce) = challenge(&line) else { return Ok(line) };
+        let answer = nonce.answer_line();
+        self.stream.write_all(answer.as_bytes()).map_err(|source| self.failed(source))?;
+        self.line()
+    }
+
     /// Reads up to the next line end.
     fn line(&mut self) -> Result<Vec<u8>, ClientError> {
         let mut chunk = [0; CHUNK];

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 use witgate_protocol::{
-    AttestAnswer, Outcome, Problem, VERSION, WatchEvent,
+    Ask, AttestAnswer, Nonce, Outcome, Problem, VERSION, WatchEvent,
     limits::{CLIENT_TIMEOUT, MAX_ANSWER},
 };
 
@@ -50,6 +50,16 @@ struct Head {
     v: u64,
     #[serde(rename = "type")]
     kind: Option<String>,
+}
+
+/// How a question is put: a decision with the offer to answer a challenge.
+pub(crate) fn question(ask: Ask) -> String {
+    if ask.is_decision() { format!("{ask} challenge=yes\n") } else { format!("{ask}\n") }
+}
+
+/// The nonce, if the frame is a challenge and no answer.
+pub(crate) fn challenge(line: &[u8]) -> Option<Nonce> {
+    serde_json::from_slice(line).ok().filter(|nonce: &Nonce| nonce.v == VERSION)
 }
 
 /// Reads one frame; a problem becomes [`ClientError::Refused`].

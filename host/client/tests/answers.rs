@@ -14,7 +14,7 @@ use std::{
 use witgate_client::{
     AsyncClient, Client, ClientError, Sockets,
     protocol::{
-        AttestAnswer, Cause, HealthAnswer, Identity, Outcome, Problem, Reason, WatchEvent,
+        AttestAnswer, Cause, HealthAnswer, Identity, Nonce, Outcome, Problem, Reason, WatchEvent,
         WhoamiAnswer, You, frame::json_line, limits::MAX_ANSWER,
     },
 };
@@ -64,7 +64,7 @@ impl Daemon {
         let client = AsyncClient::in_dir(self.dir());
         let both = [Client::in_dir(self.dir()).attest(), block_on(client.attest())];
         let asked: Vec<_> = self.requests.try_iter().collect();
-        assert_eq!(asked, ["attest\n", "attest\n"]);
+        assert_eq!(asked, ["attest challenge=yes\n", "attest challenge=yes\n"]);
         both
     }
 }
@@ -92,6 +92,36 @@ fn deny() -> Problem {
 fn an_answer_arrives() {
     for result in Daemon::saying(json_line(&allow()).unwrap()).attest() {
         assert_eq!(result.unwrap(), allow());
+    }
+}
+
+#[test]
+fn a_challenge_is_answered() {
+    let daemon = Daemon::new(|stream| {
+        let nonce = Nonce::new([1, 2, 3, 4, 5, 6, 7, 8]);
+        stream.write_all(&json_line(&nonce).unwrap()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(&*stream).read_line(&mut answer).unwrap();
+        let answered = nonce.is_answered_by_line(answer.as_bytes());
+        let line = if answered { json_line(&allow()) } else { json_line(&deny()) };
+        stream.write_all(&line.unwrap()).unwrap();
+    });
+    for result in daemon.attest() {
+        assert_eq!(result.unwrap(), allow());
+    }
+}
+
+// A daemon that asks again and again gets one answer.
+#[test]
+fn a_second_challenge_is_no_answer() {
+    let daemon = Daemon::new(|stream| {
+        for nonce in [[1; 8], [2; 8]] {
+            let _ = stream.write_all(&json_line(&Nonce::new(nonce)).unwrap());
+        }
+        let _ = BufReader::new(&*stream).read_line(&mut String::new());
+    });
+    for result in daemon.attest() {
+        assert!(matches!(result, Err(ClientError::BadAnswer { .. })), "{result:?}");
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(limits::IDLE_DEADLINE)
         .max_buf_size(limits::MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(subject.stream(stream)), service);
     tokio::select! {
         // Whoever hangs up is not an error.
         _ = connection => {}

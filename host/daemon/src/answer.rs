@@ -1,7 +1,12 @@
 //! From answers to bytes, in the dialect that was asked in.
 
 use http::{HeaderValue, Response, StatusCode, header};
-use tokio::{io::AsyncWriteExt, net::UnixStream, time::timeout};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
+use witgate_peer::PeerStream;
 use witgate_protocol::{
     Dialect, HealthAnswer, Outcome, Problem, Protocol, WatchEvent, WhoamiAnswer, frame::json_line,
     limits,
@@ -70,8 +75,27 @@ fn problem_head(problem: &Problem) -> http::response::Builder {
     }
 }
 
+/// A connection that can be read without waiting.
+pub(crate) trait Connection: AsyncWrite + Unpin {
+    /// What has arrived; [`std::io::ErrorKind::WouldBlock`] if there is nothing.
+    fn read_now(&mut self, into: &mut [u8]) -> std::io::Result<usize>;
+}
+
+impl Connection for PeerStream {
+    fn read_now(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.try_read(into)
+    }
+}
+
+/// Of somebody who is not let in: whoever wrote, it is not listened to.
+impl Connection for UnixStream {
+    fn read_now(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.try_read(into)
+    }
+}
+
 /// Sends one problem in the protocol that was spoken; the connection is closed after it.
-pub(crate) async fn refuse(stream: &mut UnixStream, protocol: Protocol, problem: Problem) {
+pub(crate) async fn refuse(stream: &mut impl Connection, protocol: Protocol, problem: Problem) {
     let bytes = match protocol {
         Protocol::Http => http_problem(&problem),
         Protocol::Line | Protocol::Unknown => json_line(&problem).unwrap_or_default(),
@@ -80,7 +104,7 @@ pub(crate) async fn refuse(stream: &mut UnixStream, protocol: Protocol, problem:
 }
 
 /// Writes and closes, within the deadline. Whoever does not take it loses it.
-pub(crate) async fn send(stream: &mut UnixStream, bytes: &[u8]) {
+pub(crate) async fn send(stream: &mut impl Connection, bytes: &[u8]) {
     let write = async {
         stream.write_all(bytes).await?;
         stream.shutdown().await?;
@@ -92,11 +116,11 @@ pub(crate) async fn send(stream: &mut UnixStream, bytes: &[u8]) {
 
 /// Takes what has arrived and was not asked for: closing over unread bytes would give the other end
 /// an error after its answer (unix(7), `ECONNRESET`).
-fn discard(stream: &UnixStream) -> std::io::Result<()> {
+fn discard(stream: &mut impl Connection) -> std::io::Result<()> {
     let mut ignored = [0; 4096];
     let mut left = limits::MAX_REQUEST;
     while left > 0 {
-        match stream.try_read(&mut ignored)? {
+        match stream.read_now(&mut ignored)? {
             0 => break,
             read => left = left.saturating_sub(read),
         }

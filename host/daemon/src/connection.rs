@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{io::AsyncReadExt as _, net::UnixStream};
 use witgate_decision::{Caller, reason_of};
-use witgate_peer::{PeerError, Subject};
-use witgate_protocol::{Ask, Dialect, Line, Problem, Protocol, Reason, limits};
+use witgate_peer::{PeerError, PeerStream, Subject};
+use witgate_protocol::{Dialect, Problem, Protocol, Reason};
 
 use crate::{
-    answer::{Frame, refuse, send},
+    answer::refuse,
     first::{self, First, NoFirst},
     gateway::Gateway,
-    http,
+    http, line,
     rewound::Rewound,
 };
 
@@ -34,7 +34,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
     };
     let subject = Arc::clone(&caller);
     tokio::select! {
-        () = converse(gateway, caller, stream) => {}
+        () = converse(gateway, caller, subject.subject.stream(stream)) => {}
         // Whoever holds the other end now is not the process that connected.
         () = subject.subject.exited() => {}
     }
@@ -42,55 +42,27 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
 }
 
 fn peer(gateway: &Gateway, stream: &UnixStream) -> Result<Caller, PeerError> {
-    let subject = Subject::accept(stream, gateway.decider().kernel())?;
+    let subject = Subject::accept_with(stream, gateway.decider().kernel(), gateway.others())?;
     let bucket = subject.bucket()?;
-    Ok(Caller { subject, bucket })
+    Ok(Caller::new(subject, bucket))
 }
 
-async fn converse(gateway: Arc<Gateway>, caller: Arc<Caller>, mut stream: UnixStream) {
+async fn converse(gateway: Arc<Gateway>, caller: Arc<Caller>, mut stream: PeerStream) {
     match first::read(&mut stream).await {
         Ok(First::Http(head)) => http::serve(gateway, caller, Rewound::new(head, stream)).await,
-        Ok(First::Line(line)) => serve_line(&gateway, caller, line, &mut stream).await,
+        Ok(First::Line(line)) => line::serve(&gateway, caller, line, &mut stream).await,
         Err(NoFirst::Wrong(protocol, problem)) => refuse(&mut stream, protocol, problem).await,
+        Err(NoFirst::OtherSender(protocol)) => {
+            let dialect = match protocol {
+                Protocol::Http => Dialect::Http,
+                Protocol::Line | Protocol::Unknown => Dialect::LineJson,
+            };
+            if let Some(problem) = gateway.refuse_sender(&caller, dialect) {
+                refuse(&mut stream, protocol, problem).await;
+            }
+        }
         Err(NoFirst::Closed) => {}
     }
-}
-
-/// One line, one answer; then the connection is closed, because plain `nc -U` never does.
-async fn serve_line(gateway: &Gateway, caller: Arc<Caller>, line: Line, stream: &mut UnixStream) {
-    if line.ask == Ask::Watch {
-        return serve_watch(gateway, caller, stream).await;
-    }
-    let frame = gateway.answer(&caller, line.ask, line.dialect).await;
-    send(stream, &frame.bytes(line.dialect)).await;
-}
-
-async fn serve_watch(gateway: &Gateway, caller: Arc<Caller>, stream: &mut UnixStream) {
-    use tokio::io::AsyncWriteExt as _;
-    let Some(mut events) = gateway.watch(caller, Dialect::LineJson) else {
-        let problem = Problem::new(Reason::RateLimited).retry_after(1);
-        return refuse(stream, Protocol::Line, problem).await;
-    };
-    let (mut read, mut write) = stream.split();
-    loop {
-        let event = tokio::select! {
-            event = events.next() => event,
-            // The other end closed; what it still says is not listened to.
-            () = closed(&mut read) => return,
-        };
-        let Some(event) = event else { break };
-        let bytes = Frame::Event(event).bytes(Dialect::LineJson);
-        let written = tokio::time::timeout(limits::WRITE_DEADLINE, write.write_all(&bytes)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            return;
-        }
-    }
-    let _ = write.shutdown().await;
-}
-
-async fn closed(read: &mut tokio::net::unix::ReadHalf<'_>) {
-    let mut ignored = [0; 256];
-    while let Ok(1..) = read.read(&mut ignored).await {}
 }
 
 /// Tells somebody who is not let in why, in the protocol that they speak. Only so many are waited

@@ -135,7 +135,8 @@ impl Daemon {
         let admin = Listener::bind(&config.admin, ADMIN_DIR)?;
         let audit = Audit::open(audit_config(&config))?;
         let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
-        let core = Core::new(config, engine, Gateway::new(decider));
+        let gateway = Gateway::new(decider, config.public.other_senders);
+        let core = Core::new(config, engine, gateway);
         core.begin_with(generation, beside);
         Ok(Self { core: Arc::new(core), public, admin })
     }

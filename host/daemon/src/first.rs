@@ -1,9 +1,10 @@
 //! The first request of a connection, read with our own deadlines and limits.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use tokio::{io::AsyncReadExt, net::UnixStream, time::timeout};
+use tokio::{io::AsyncReadExt, time::timeout};
+use witgate_peer::PeerStream;
 use witgate_protocol::{Line, Problem, Protocol, Reason, detect, limits};
 
 /// What a connection opens with.
@@ -20,6 +21,8 @@ pub(crate) enum First {
 pub(crate) enum NoFirst {
     /// The other end closed without a byte, or the connection broke: nobody to answer.
     Closed,
+    /// Another process wrote than the one that connected.
+    OtherSender(Protocol),
     /// It said something that gets one answer, in the protocol that it spoke.
     Wrong(Protocol, Problem),
 }
@@ -28,7 +31,7 @@ pub(crate) enum NoFirst {
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 /// Reads until the first request is complete.
-pub(crate) async fn read(stream: &mut UnixStream) -> Result<First, NoFirst> {
+pub(crate) async fn read(stream: &mut PeerStream) -> Result<First, NoFirst> {
     let mut buffer = BytesMut::with_capacity(1024);
     read_some(stream, &mut buffer, Protocol::Unknown, limits::FIRST_BYTE_DEADLINE).await?;
     let first = buffer.first().copied().unwrap_or_default();
@@ -41,7 +44,7 @@ pub(crate) async fn read(stream: &mut UnixStream) -> Result<First, NoFirst> {
     }
 }
 
-async fn read_head(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Bytes, NoFirst> {
+async fn read_head(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<Bytes, NoFirst> {
     let wrong = |problem| NoFirst::Wrong(Protocol::Http, problem);
     let by = tokio::time::Instant::now() + limits::REQUEST_DEADLINE;
     loop {
@@ -66,7 +69,7 @@ fn ends(head: &[u8]) -> bool {
         || head.windows(2).any(|window| window == b"\n\n")
 }
 
-async fn read_line(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Line, NoFirst> {
+async fn read_line(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<Line, NoFirst> {
     let wrong = |problem| NoFirst::Wrong(Protocol::Line, problem);
     let by = tokio::time::Instant::now() + limits::LINE_DEADLINE;
     loop {
@@ -82,7 +85,7 @@ async fn read_line(stream: &mut UnixStream, mut buffer: BytesMut) -> Result<Line
 
 /// Reads at least one byte more.
 async fn read_some(
-    stream: &mut UnixStream,
+    stream: &mut PeerStream,
     buffer: &mut BytesMut,
     protocol: Protocol,
     within: Duration,
@@ -92,7 +95,30 @@ async fn read_some(
         Ok(Ok(0)) if buffer.is_empty() => Err(NoFirst::Closed),
         Ok(Ok(0)) => Err(NoFirst::Wrong(protocol, truncated())),
         Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(NoFirst::OtherSender(protocol))
+        }
         Ok(Err(_)) => Err(NoFirst::Closed),
+    }
+}
+
+/// Reads one line more, of at most `limit` bytes, line feed included; none if it does not come whole
+/// and in time.
+pub(crate) async fn next_line(
+    stream: &mut PeerStream,
+    limit: usize,
+    within: Duration,
+) -> Option<Vec<u8>> {
+    let mut line = Vec::with_capacity(limit);
+    let read = async {
+        while !line.ends_with(b"\n") && line.len() < limit {
+            line.push(stream.read_u8().await?);
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    match timeout(within, read).await {
+        Ok(Ok(())) if line.ends_with(b"\n") => Some(line),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use witgate_decision::{Caller, Decider, Permit, Reply, Shed, Watch, WatchPermit};
+use witgate_peer::{OtherSenders, PeerError};
 use witgate_protocol::{Ask, Dialect, HealthAnswer, Problem, Reason, WatchEvent, You};
 
 use crate::answer::Frame;
@@ -15,6 +16,7 @@ use crate::answer::Frame;
 #[derive(Debug)]
 pub(crate) struct Gateway {
     decider: Arc<Decider>,
+    others: OtherSenders,
     draining: AtomicBool,
     refusals: Semaphore,
 }
@@ -23,8 +25,22 @@ pub(crate) struct Gateway {
 const REFUSALS: usize = 32;
 
 impl Gateway {
-    pub(crate) fn new(decider: Arc<Decider>) -> Self {
-        Self { decider, draining: AtomicBool::new(false), refusals: Semaphore::new(REFUSALS) }
+    pub(crate) fn new(decider: Arc<Decider>, others: OtherSenders) -> Self {
+        let refusals = Semaphore::new(REFUSALS);
+        Self { decider, others, draining: AtomicBool::new(false), refusals }
+    }
+
+    /// What becomes of bytes that another process wrote than the one that connected.
+    pub(crate) const fn others(&self) -> OtherSenders {
+        self.others
+    }
+
+    /// The decision against a connection on which another process wrote; none if nobody did, or it
+    /// may.
+    pub(crate) fn refuse_sender(&self, caller: &Caller, dialect: Dialect) -> Option<Problem> {
+        let sender = caller.subject.other_sender()?;
+        (self.others == OtherSenders::Refused)
+            .then(|| self.decider.refuse(caller, dialect, &PeerError::SenderDiffers { sender }))
     }
 
     pub(crate) const fn decider(&self) -> &Arc<Decider> {

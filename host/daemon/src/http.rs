@@ -1,15 +1,22 @@
 //! HTTP/1.1 on the public socket, by hyper, within our limits.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame as BodyFrame, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use witgate_decision::Caller;
-use witgate_protocol::{Ask, Dialect, Outcome, Problem, Reason, limits};
+use witgate_peer::Challenge;
+use witgate_protocol::{
+    Ask, Authorization, Dialect, Nonce, Outcome, Problem, Reason, frame::json_line, limits,
+};
 
 use crate::{answer::Frame, gateway::Gateway, rewound::Rewound};
 
@@ -17,9 +24,11 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Serves requests until the other end, or a deadline, closes.
 pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Rewound) {
+    let conversation = Arc::new(Conversation { gateway, caller, posed: Mutex::default() });
+    let served = Arc::clone(&conversation);
     let service = hyper::service::service_fn(move |request| {
-        let (gateway, caller) = (Arc::clone(&gateway), Arc::clone(&caller));
-        async move { Ok::<_, Infallible>(answer(&gateway, caller, &request).await) }
+        let conversation = Arc::clone(&served);
+        async move { Ok::<_, Infallible>(answer(&conversation, &request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -29,6 +38,54 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Re
         .serve_connection(TokioIo::new(stream), service);
     // A workload that hangs up is its own business.
     let _ = connection.await;
+    // Nobody is left to tell, but it is on record.
+    let _ = conversation.gateway.refuse_sender(&conversation.caller, Dialect::Http);
+}
+
+/// One connection's side of it.
+struct Conversation {
+    gateway: Arc<Gateway>,
+    caller: Arc<Caller>,
+    /// The challenge that the next request may answer.
+    posed: Mutex<Option<Challenge>>,
+}
+
+impl Conversation {
+    fn posed(&self) -> MutexGuard<'_, Option<Challenge>> {
+        // One assignment of a whole value: poison is no news.
+        self.posed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a request with our authentication scheme is answered, unless it is the decision.
+    fn authorize(&self, authorization: Authorization) -> Result<(), Response<Body>> {
+        let (decider, caller) = (self.gateway.decider(), &self.caller);
+        let refuse = |problem| whole(&Frame::Outcome(Outcome::Refuse(problem)));
+        let posed = self.posed().take();
+        let Authorization::Answer(answer) = authorization else {
+            return match decider.challenge(caller, Dialect::Http).map_err(refuse)? {
+                // It has answered one, or an answer would prove nothing.
+                None => Ok(()),
+                Some(challenge) => {
+                    let response = unauthorized(&Nonce::new(challenge.nonce()));
+                    *self.posed() = Some(challenge);
+                    Err(response)
+                }
+            };
+        };
+        match posed {
+            Some(posed) if Nonce::new(posed.nonce()).answer() == answer => {
+                decider.answered(caller, Dialect::Http, posed).map_err(refuse)
+            }
+            Some(_) => {
+                let saw = "it was answered wrongly";
+                Err(refuse(decider.refuse_unanswered(caller, Dialect::Http, saw)))
+            }
+            None => {
+                let saw = "an answer came that nobody had asked for";
+                Err(refuse(decider.refuse_unanswered(caller, Dialect::Http, saw)))
+            }
+        }
+    }
 }
 
 /// The next request on a kept connection must have begun and ended by then.
@@ -36,11 +93,8 @@ const fn idle() -> Duration {
     limits::IDLE_DEADLINE
 }
 
-async fn answer(
-    gateway: &Gateway,
-    caller: Arc<Caller>,
-    request: &Request<Incoming>,
-) -> Response<Body> {
+async fn answer(conversation: &Conversation, request: &Request<Incoming>) -> Response<Body> {
+    let Conversation { gateway, caller, .. } = conversation;
     let uri = request.uri();
     let ask = match Ask::from_http(request.method().as_str(), uri.path(), uri.query()) {
         Ok(ask) => ask,
@@ -51,10 +105,28 @@ async fn answer(
         let problem = Problem { detail, ..Problem::new(Reason::BadRequest) };
         return closing(whole(&Frame::Outcome(Outcome::Refuse(problem))));
     }
-    match ask {
-        Ask::Watch => watch(gateway, caller),
-        ask => whole(&gateway.answer(&caller, ask, Dialect::Http).await),
+    let authorization = request.headers().get(http::header::AUTHORIZATION);
+    if let Some(authorization) = authorization.and_then(|a| Authorization::parse(a.as_bytes()))
+        && ask.is_decision()
+        && let Err(response) = conversation.authorize(authorization)
+    {
+        return response;
     }
+    match ask {
+        Ask::Watch => watch(gateway, Arc::clone(caller)),
+        ask => whole(&gateway.answer(caller, ask, Dialect::Http).await),
+    }
+}
+
+/// The challenge.
+fn unauthorized(nonce: &Nonce) -> Response<Body> {
+    let head = Response::builder()
+        .status(StatusCode::UNAUTHORIZED)
+        .header(http::header::WWW_AUTHENTICATE, nonce.www_authenticate())
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .header(http::header::CACHE_CONTROL, "no-store");
+    let body = Full::new(Bytes::from(json_line(nonce).unwrap_or_default()));
+    respond(head, body.boxed_unsync())
 }
 
 fn whole(frame: &Frame) -> Response<Body> {

@@ -22,6 +22,7 @@ mod gateway;
 mod history;
 mod http;
 mod inputs;
+mod line;
 pub mod listener;
 pub mod load;
 mod rewound;

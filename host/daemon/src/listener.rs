@@ -218,6 +218,7 @@ fn bind_and_rename(
     let address = SocketAddrUnix::new(&hidden).map_err(|errno| io(errno.into()))?;
     rustix::net::bind(&socket, &address).map_err(|errno| io(errno.into()))?;
     fs::set_permissions(&hidden, fs::Permissions::from_mode(mode)).map_err(io)?;
+    witgate_peer::mark_senders(&socket).map_err(io)?;
     rustix::net::listen(&socket, BACKLOG).map_err(|errno| io(errno.into()))?;
     fs::rename(&hidden, path).map_err(io)?;
     Ok(socket.into())

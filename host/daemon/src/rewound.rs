@@ -13,22 +13,22 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::UnixStream,
     time::Sleep,
 };
+use witgate_peer::PeerStream;
 use witgate_protocol::limits::WRITE_DEADLINE;
 
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct Rewound {
     first: Bytes,
-    stream: UnixStream,
+    stream: PeerStream,
     /// Since when the other end takes nothing; whoever does not read its answers is cut off.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Rewound {
-    pub(crate) const fn new(first: Bytes, stream: UnixStream) -> Self {
+    pub(crate) const fn new(first: Bytes, stream: PeerStream) -> Self {
         Self { first, stream, stalled: None }
     }
 }

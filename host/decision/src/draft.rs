@@ -15,7 +15,7 @@ use crate::{
     audit::{AuditError, Class},
     evidence::{evidence, failed_requirement, found_gone},
     facts_view,
-    why::{AttestorView, Protocol, Verdict, Why, micros},
+    why::{AttestorView, Protocol, SenderView, Verdict, Why, micros},
     you::you,
 };
 
@@ -29,6 +29,7 @@ pub(crate) struct Request {
     you: You,
     tier: String,
     challenged: bool,
+    sender: Option<SenderView>,
 }
 
 impl Request {
@@ -49,6 +50,7 @@ impl Request {
             you: You::new(subject.pid().as_u32(), subject.uid()),
             tier: subject.tier().to_string(),
             challenged: subject.challenged(),
+            sender: subject.other_sender().map(SenderView::from),
         }
     }
 
@@ -69,6 +71,8 @@ impl Request {
             policy_revision: generation.map(|g| g.policy.revision().to_owned()).unwrap_or_default(),
             generation: generation.map(|g| g.number).unwrap_or_default(),
             challenged: self.challenged,
+            exec_watch: None,
+            sender: self.sender,
             tier: self.tier.clone(),
             you: self.you.clone(),
             facts: Vec::new(),
@@ -155,6 +159,7 @@ impl Draft {
         };
         let why = Why {
             you: you(subject, facts),
+            exec_watch: subject.exec_watch().map(|kind| kind.as_str().to_owned()),
             detail,
             facts: facts_view::views(facts as &dyn FactSource),
             attestors: attestations.into_iter().map(AttestorView::from).collect(),

@@ -1,12 +1,13 @@
 //! One request from peer to answer, and the memory of it.
 //!
 //! ```text
-//! admit → facts → attest → evaluate → draft → audit → confirm → answer → publish
+//! admit → [challenge] → facts → attest → evaluate → draft → audit → confirm → answer → publish
 //! ```
 //!
 //! `request.rs` reads as that line. Each step takes what the one before it made, so that none can be
 //! left out: an [`Answer::Granted`] can only be made from a [`witgate_peer::Confirmed`] value, that
-//! only from a subject that is still the same process, and the audit record is written before.
+//! only from a subject that is still the same process, and the audit record is written before. The
+//! challenge needs a connection to ask on, so its two halves are called by whoever has one.
 //!
 //! This crate knows neither HTTP nor sockets nor configuration files.
 

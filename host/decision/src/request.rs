@@ -1,12 +1,18 @@
-//! One request: admit → facts → attest → evaluate → draft → audit → confirm → answer → publish.
+//! One request: admit → [challenge] → facts → attest → evaluate → draft → audit → confirm → answer → publish.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use witgate_attestor::Attestation;
 use witgate_identity::NodeName;
 use witgate_peer::{
-    Bound, Bucket, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject,
+    Bound, Bucket, Challenge, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject,
 };
 use witgate_policy::Policy;
 use witgate_protocol::{Dialect, Problem, Reason, You};
@@ -47,6 +53,16 @@ pub struct Caller {
     pub subject: Subject<Connected>,
     /// Its bucket.
     pub bucket: Bucket,
+    /// A request that counts against its limits already, for it was challenged.
+    counted: AtomicBool,
+}
+
+impl Caller {
+    /// A caller that has asked nothing yet.
+    #[must_use]
+    pub const fn new(subject: Subject<Connected>, bucket: Bucket) -> Self {
+        Self { subject, bucket, counted: AtomicBool::new(false) }
+    }
 }
 
 /// Decides. One per daemon.
@@ -201,7 +217,66 @@ impl Decider {
         self.confirm(subject, draft, &generation.policy)
     }
 
+    /// The question that a process answers to show that it, and not what it became or gave its
+    /// connection to, is asking; to be put before the decision. None if it has answered one, or where
+    /// an answer would prove nothing: what it runs is worth less then.
+    ///
+    /// # Errors
+    /// The answer to send instead.
+    pub fn challenge(
+        &self,
+        caller: &Caller,
+        dialect: Dialect,
+    ) -> Result<Option<Challenge>, Problem> {
+        let shed =
+            |shed: Shed| Problem::new(Reason::RateLimited).retry_after(shed.retry_after_seconds());
+        self.admit(caller).map_err(shed)?;
+        caller.counted.store(true, Ordering::Relaxed);
+        caller.subject.challenge().map_err(|error| self.refuse(caller, dialect, &error))
+    }
+
+    /// Takes note of the right answer.
+    ///
+    /// # Errors
+    /// The answer to send instead, if it was not for that process to give.
+    pub fn answered(
+        &self,
+        caller: &Caller,
+        dialect: Dialect,
+        challenge: Challenge,
+    ) -> Result<(), Problem> {
+        caller.subject.answered(challenge).map_err(|error| self.refuse(caller, dialect, &error))
+    }
+
+    /// A decision against the caller for what the kernel said of it; recorded like any other.
+    pub fn refuse(&self, caller: &Caller, dialect: Dialect, error: &PeerError) -> Problem {
+        self.refuse_for(caller, dialect, draft::reason_of(error), error.to_string())
+    }
+
+    /// A decision against a caller that did not answer, or wrongly.
+    pub fn refuse_unanswered(&self, caller: &Caller, dialect: Dialect, saw: &str) -> Problem {
+        self.refuse_for(caller, dialect, Reason::ChallengeFailed, saw.to_owned())
+    }
+
+    fn refuse_for(
+        &self,
+        caller: &Caller,
+        dialect: Dialect,
+        reason: Reason,
+        detail: String,
+    ) -> Problem {
+        let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
+        let generation = self.generation();
+        let why = request.refused(generation.as_deref(), reason, detail);
+        let problem = draft::problem_about_nobody(&why);
+        self.remember(why, generation.as_deref().map(|generation| &generation.policy));
+        problem
+    }
+
     fn admit(&self, caller: &Caller) -> Result<(), Shed> {
+        if caller.counted.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
         self.config.admission.request(&caller.bucket).inspect_err(|_| self.metrics.shed("request"))
     }
 

@@ -39,6 +39,8 @@ impl Watch {
             return None;
         }
         if self.last.is_none() {
+            // Where it cannot be opened, the decision says why.
+            let _ = self.caller.subject.watch_exec();
             let outcome = self.decide().await;
             return Some(self.first(outcome));
         }
@@ -61,6 +63,7 @@ impl Watch {
         let look = self.until_look();
         let reloaded = tokio::select! {
             () = self.caller.subject.exited() => return Err(Reason::SubjectChanged),
+            () = self.caller.subject.changed_program() => return Err(Reason::SubjectChanged),
             changed = self.reloads.changed() => changed.is_ok(),
             () = tokio::time::sleep(look) => return self.look_again(),
         };

@@ -68,7 +68,7 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// HTTP/1.1.
+    /// HTTP/1.1 or HTTP/2.
     Http,
     /// The line protocol.
     Line,
@@ -122,6 +122,13 @@ pub struct Why {
     pub generation: u64,
     /// Whether the process proved that it is the one asking.
     pub challenged: bool,
+    /// By what a change of its program would be noticed: `event`, `auxv` or `none`; absent if nothing
+    /// asked what it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_watch: Option<String>,
+    /// Another process that wrote on the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderView>,
     /// How surely this kernel can tell processes apart: `A`, `B` or `C`.
     pub tier: String,
     /// The process.
@@ -144,6 +151,23 @@ pub struct Why {
     /// What the entries would have needed to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
+}
+
+/// A process that wrote on a connection that it did not open, as the kernel stamped its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderView {
+    /// Its number then; 0 where the kernel does not say.
+    pub pid: i32,
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+}
+
+impl From<witgate_peer::Sender> for SenderView {
+    fn from(sender: witgate_peer::Sender) -> Self {
+        Self { pid: sender.pid, uid: sender.uid, gid: sender.gid }
+    }
 }
 
 /// One fact as it was read.

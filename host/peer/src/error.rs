@@ -4,6 +4,8 @@ use rustix::io::Errno;
 use witgate_facts::FactError;
 use witgate_identity::Fault;
 
+use crate::stream::Sender;
+
 /// What the daemon was doing when the kernel said no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -26,6 +28,10 @@ pub enum Step {
     ProcessDirectory,
     /// Reading a file below `/proc/<pid>`.
     ProcessFile,
+    /// `perf_event_open` of the exec watch.
+    ExecEvent,
+    /// `getrandom`, for a challenge.
+    RandomNumbers,
 }
 
 impl fmt::Display for Step {
@@ -40,6 +46,8 @@ impl fmt::Display for Step {
             Self::PidfdInfo => "PIDFD_GET_INFO",
             Self::ProcessDirectory => "opening /proc/<pid>",
             Self::ProcessFile => "reading below /proc/<pid>",
+            Self::ExecEvent => "perf_event_open",
+            Self::RandomNumbers => "getrandom",
         })
     }
 }
@@ -76,6 +84,8 @@ pub enum Change {
     UserNamespace,
     /// It runs another file.
     Executable,
+    /// It has begun another program, be it the same file.
+    Program,
 }
 
 /// Why the kernel does not say who is at the other end.
@@ -143,6 +153,15 @@ pub enum PeerError {
         /// What changed.
         change: Change,
     },
+    /// Another process than the one that connected wrote on the connection.
+    #[error(
+        "process {} of uid {} wrote on the connection, which it did not open",
+        sender.pid, sender.uid
+    )]
+    SenderDiffers {
+        /// Who.
+        sender: Sender,
+    },
     /// A value bound to one subject was offered to another: a fault of the daemon.
     #[error("the value belongs to another subject")]
     OtherSubject,
@@ -169,6 +188,7 @@ impl PeerError {
             Self::UnsupportedKernel { .. } => "unsupported_kernel",
             Self::HostExhausted { .. } => "host_exhausted",
             Self::SubjectChanged { .. } => "subject_changed",
+            Self::SenderDiffers { .. } => "sender_differs",
             Self::OtherSubject | Self::Kernel { .. } => "internal",
         }
     }
@@ -181,6 +201,7 @@ impl PeerError {
             | Self::CredentialsChanged { .. }
             | Self::PeerUnknown { .. }
             | Self::Unattestable
+            | Self::SenderDiffers { .. }
             | Self::SubjectChanged { .. } => Fault::Workload,
             Self::Hidden | Self::UnsupportedKernel { .. } => Fault::Operator,
             Self::HostExhausted { .. } | Self::OtherSubject | Self::Kernel { .. } => Fault::Host,

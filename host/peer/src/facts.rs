@@ -116,6 +116,10 @@ impl ProcessFacts {
         let trusted = when(FactName::CgroupsTrusted)
             .read(|| Ok(reader.0.hierarchies.trusted(directory.sys(), &cgroup.text)));
         let claimed = when(FactName::CgroupsClaimed).read(|| Ok(cgroups::claimed(&cgroup.text)));
+        if any(&OF_IMAGE) {
+            // Before the first look at what it runs.
+            subject.watch_exec()?;
+        }
         let link = directory.link(c"exe");
         let exe = link.as_deref().ok().map(|link| parse::printable(link, true));
         let executable = if any(&OF_IMAGE) {

@@ -37,6 +37,7 @@ mod pid;
 mod probe;
 mod process_directory;
 mod reader;
+mod stream;
 mod subject;
 mod sys;
 mod workers;
@@ -49,6 +50,8 @@ pub use self::{
     pid::Pid,
     probe::{Capability, Kernel, Tier},
     reader::{FactReader, ReadSettings},
-    subject::{Answerable, Connected, Delegated, Observed, Subject},
+    stream::{OtherSenders, PeerStream, Sender},
+    subject::{Answerable, Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},
+    sys::mark_senders,
     workers::Reads,
 };

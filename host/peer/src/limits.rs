@@ -24,6 +24,9 @@ pub(crate) const STAT_FILE: usize = 2 * 1024;
 /// Bytes of `/proc/<pid>/status`, whose long line is the groups.
 pub const STATUS_FILE: usize = 1024 * 1024;
 
+/// Bytes of `/proc/<pid>/auxv`: the kernel keeps about 50 pairs of words (`AT_VECTOR_SIZE`).
+pub(crate) const AUXV_FILE: usize = 4 * 1024;
+
 /// Bytes of a link below `/proc/<pid>` (`PATH_MAX`, and the suffix of a deleted file).
 pub(crate) const LINK: usize = 4096 + 16;
 

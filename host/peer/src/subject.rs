@@ -1,5 +1,7 @@
 //! The process at the other end, held so that it can be recognised.
 
+mod challenge;
+mod exec_watch;
 mod identify;
 #[cfg(test)]
 mod older_kernels;
@@ -11,7 +13,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +22,8 @@ use tokio::io::unix::AsyncFd;
 use witgate_facts::{Credentials, FactResult, FactSet};
 
 pub(crate) use self::snapshot::{Image, Snapshot};
-use self::{identify::Identified, snapshot::FreshCgroup};
+pub use self::{challenge::Challenge, exec_watch::ExecWatchKind};
+use self::{exec_watch::ExecWatch, identify::Identified, snapshot::FreshCgroup};
 use crate::{
     cgroups::Bucket,
     error::{PeerError, Step},
@@ -29,6 +32,7 @@ use crate::{
     probe::{Kernel, Tier},
     process_directory::ProcessDirectory,
     reader::FactReader,
+    stream::{OtherSenders, Senders},
     sys,
 };
 
@@ -75,9 +79,13 @@ pub struct Subject<S> {
     id: SubjectId,
     kernel: Kernel,
     who: Identified,
-    /// The `cgroup` text that the limits were taken by, for the facts that follow. Exec watch and
-    /// sender check, when they come, stand here too: both are opened before the first fact.
+    /// The `cgroup` text that the limits were taken by, for the facts that follow.
     cgroup: FreshCgroup,
+    /// Who wrote on the connection, as far as it was read.
+    senders: Arc<Senders>,
+    /// Opened before the first fact that says what it runs, and from then on part of every look.
+    exec: OnceLock<ExecWatch>,
+    challenged: AtomicBool,
     exit: OnceLock<AsyncFd<Arc<OwnedFd>>>,
     kind: PhantomData<S>,
 }
@@ -89,7 +97,19 @@ impl Subject<Connected> {
     /// Whenever the kernel does not say beyond doubt who it is, and that it is alive and has the
     /// credentials that it connected with.
     pub fn accept(socket: impl AsFd, kernel: &Kernel) -> Result<Self, PeerError> {
-        Ok(Self::new(kernel, identify::connected(socket.as_fd(), kernel)?))
+        Self::accept_with(socket, kernel, OtherSenders::Refused)
+    }
+
+    /// The same, with what is to become of bytes that another process wrote.
+    ///
+    /// # Errors
+    /// As [`Subject::accept`].
+    pub fn accept_with(
+        socket: impl AsFd,
+        kernel: &Kernel,
+        others: OtherSenders,
+    ) -> Result<Self, PeerError> {
+        Ok(Self::new(kernel, identify::connected(socket.as_fd(), kernel)?, others))
     }
 }
 
@@ -99,13 +119,16 @@ impl Subject<Observed> {
     /// # Errors
     /// As [`Subject::accept`]; [`PeerError::PeerExited`] if there is no such process.
     pub fn observe(pid: Pid, kernel: &Kernel) -> Result<Self, PeerError> {
-        Ok(Self::new(kernel, identify::observed(pid, kernel)?))
+        Ok(Self::new(kernel, identify::observed(pid, kernel)?, OtherSenders::Refused))
     }
 }
 
 impl<S> Subject<S> {
-    fn new(kernel: &Kernel, who: Identified) -> Self {
+    fn new(kernel: &Kernel, who: Identified, others: OtherSenders) -> Self {
         Self {
+            senders: Arc::new(Senders::new(who.pid, others)),
+            exec: OnceLock::new(),
+            challenged: AtomicBool::new(false),
             id: SubjectId::next(),
             kernel: kernel.clone(),
             who,
@@ -140,10 +163,10 @@ impl<S> Subject<S> {
         self.kernel.tier()
     }
 
-    /// Whether it answered a challenge after its image was read, so that a program which replaced
-    /// itself between connect and accept would have been seen. There is no challenge yet.
-    pub const fn challenged(&self) -> bool {
-        false
+    /// Whether it answered a challenge and has run the same program since: then what it runs is
+    /// what is asking, and not something that it became between connect and accept.
+    pub fn challenged(&self) -> bool {
+        self.challenged.load(Ordering::Acquire)
     }
 
     /// Whose limits its requests count against, from one bounded read.
@@ -180,7 +203,7 @@ impl<S> Subject<S> {
     fn exit_watch(&self) -> Option<&AsyncFd<Arc<OwnedFd>>> {
         if self.exit.get().is_none() {
             // Lost only to another task that stored the same.
-            let _ = self.exit.set(sys::watch_exit(Arc::clone(&self.who.pidfd))?);
+            let _ = self.exit.set(sys::watch(Arc::clone(&self.who.pidfd))?);
         }
         self.exit.get()
     }
@@ -222,6 +245,10 @@ impl<S> Subject<S> {
 
     pub(crate) const fn pidfd(&self) -> &Arc<OwnedFd> {
         &self.who.pidfd
+    }
+
+    pub(crate) const fn senders(&self) -> &Arc<Senders> {
+        &self.senders
     }
 
     pub(crate) const fn label(&self) -> &FactResult<String> {

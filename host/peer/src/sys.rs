@@ -5,13 +5,12 @@
 
 #[cfg(test)]
 pub(crate) mod simulated;
+mod unsafe_calls;
 
 use std::{
     ffi::CStr,
     ffi::OsStr,
     fmt::Debug,
-    io,
-    mem::MaybeUninit,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -28,9 +27,9 @@ use rustix::{
     time::Timespec,
 };
 
-use tokio::io::unix::AsyncFd;
 use witgate_facts::FileKind;
 
+pub(crate) use self::unsafe_calls::{ExecEvent, watch};
 use crate::{limits, pid::Pid};
 
 /// Ids as `SO_PEERCRED` has them; the pid is 0 for a process that we cannot see.
@@ -86,6 +85,10 @@ pub(crate) trait Sys: Send + Sync + Debug {
     fn peer_label(&self, socket: BorrowedFd<'_>) -> Result<Vec<u8>, Errno>;
     fn peer_pidfd(&self, socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno>;
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno>;
+    /// Opens a counter that ends when this process begins another program.
+    fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno>;
+    /// `poll` says that the counter has ended: exec or exit.
+    fn exec_happened(&self, event: &ExecEvent) -> Result<bool, Errno>;
     /// `poll` says readable: the whole process has exited.
     fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno>;
     fn pidfd_ids(&self, pidfd: BorrowedFd<'_>) -> Result<Ids, Errno>;
@@ -173,6 +176,15 @@ impl Sys for Linux {
 
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
         pidfd_open(pid.of_kernel(), PidfdFlags::empty())
+    }
+
+    fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno> {
+        ExecEvent::open(pid).map(Arc::new)
+    }
+
+    fn exec_happened(&self, event: &ExecEvent) -> Result<bool, Errno> {
+        let mut fds = [PollFd::new(event, PollFlags::IN)];
+        Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? != 0)
     }
 
     fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
@@ -340,79 +352,23 @@ fn kind_of_entry(dir: BorrowedFd<'_>, entry: &rustix::fs::DirEntry) -> Result<Fi
     })
 }
 
-/// Lets the event loop watch for the exit; none if it takes no more descriptors.
-pub(crate) fn watch_exit(pidfd: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
-    unsafe_calls::watch_exit(pidfd)
-}
-
-/// What has no safe wrapper in nix, rustix or tokio.
-#[expect(
-    unsafe_code,
-    reason = "SO_PEERGROUPS, SO_PEERSEC, PIDFD_GET_INFO and a pidfd in tokio's event loop"
-)]
-mod unsafe_calls {
-    use tokio::io::{Interest, unix::AsyncFd};
-
-    use super::{Arc, AsFd, AsRawFd, BorrowedFd, Errno, MaybeUninit, OwnedFd, io};
-
-    pub(super) fn watch_exit(pidfd: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
-        // SAFETY: the `AsyncFd` holds a share of the only owner of the descriptor, which nothing
-        // closes or replaces before the last share is dropped.
-        unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.ok()
-    }
-
-    /// A type of which any bit pattern is a value.
-    pub(super) trait Plain: Copy {}
-    impl Plain for u8 {}
-    impl Plain for u32 {}
-
-    fn last_errno() -> Errno {
-        Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
-    }
-
-    /// getsockopt(2) at level `SOL_SOCKET` into `values`; the number of bytes written. An error
-    /// comes with the length that the kernel left, which for `ERANGE` is the one it needs.
-    pub(super) fn socket_option<T: Plain>(
-        socket: BorrowedFd<'_>,
-        option: i32,
-        values: &mut [T],
-    ) -> Result<usize, (Errno, usize)> {
-        let room = size_of_val(values);
-        let mut length = libc::socklen_t::try_from(room).unwrap_or(libc::socklen_t::MAX);
-        // SAFETY: the descriptor is open for the length of the borrow; `values` is writable for
-        // `length` <= `room` bytes, of which any pattern is a value (`Plain`); the kernel writes
-        // no more than `length` bytes and the new length into `length`, a live local.
-        let done = unsafe {
-            libc::getsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                values.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if done == 0 { Ok(length.min(room)) } else { Err((last_errno(), length)) }
-    }
-
-    pub(super) fn pidfd_info(pidfd: BorrowedFd<'_>) -> Result<libc::pidfd_info, Errno> {
-        let mut info = MaybeUninit::<libc::pidfd_info>::zeroed();
-        // SAFETY: the structure has only integer fields, so zero bytes are a value of it, and the
-        // write stays inside the allocation.
-        unsafe {
-            (*info.as_mut_ptr()).mask = u64::from(
-                libc::PIDFD_INFO_PID | libc::PIDFD_INFO_CREDS | libc::PIDFD_INFO_CGROUPID,
-            );
-        }
-        // SAFETY: the descriptor is open for the length of the borrow; the size of the structure is
-        // part of the request number, so the kernel writes at most that many bytes to it.
-        let done = unsafe {
-            libc::ioctl(pidfd.as_fd().as_raw_fd(), libc::PIDFD_GET_INFO, info.as_mut_ptr())
-        };
-        if done == -1 {
-            return Err(last_errno());
-        }
-        // SAFETY: zeroed above, and then written by the kernel, whose fields are integers.
-        Ok(unsafe { info.assume_init() })
+/// Has every message on connections of this listener carry its sender, and lets none carry a
+/// descriptor where the kernel knows how (Linux 6.16; elsewhere they are dropped unopened when the
+/// message is read).
+///
+/// To be called before `listen`: connections take both over from the listener, and what is written
+/// before they could be set on the connection itself would arrive without its sender.
+///
+/// # Errors
+/// As setsockopt(2).
+pub fn mark_senders(listener: impl AsFd) -> std::io::Result<()> {
+    let listener = listener.as_fd();
+    unsafe_calls::set_socket_option(listener, libc::SO_PASSCRED, 1)?;
+    match unsafe_calls::set_socket_option(listener, SO_PASSRIGHTS, 0) {
+        Ok(()) | Err(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
+
+/// asm-generic/socket.h, Linux 6.16.
+const SO_PASSRIGHTS: i32 = 83;

@@ -33,6 +33,8 @@ pub struct Line {
     pub ask: Ask,
     /// How to answer: [`Dialect::LinePeople`] for an empty line, else [`Dialect::LineJson`].
     pub dialect: Dialect,
+    /// Whether the client answers a challenge: `challenge=yes`.
+    pub challenge: bool,
 }
 
 /// A request that is none. The text quotes at most a few escaped characters of it.
@@ -51,6 +53,14 @@ pub enum AskError {
     /// A line that is not printable ASCII.
     #[error("a line is printable ASCII")]
     NotAscii,
+    /// A value that this argument does not have.
+    #[error("{key} is yes, not {value}")]
+    UnknownValue {
+        /// The argument's name.
+        key: &'static str,
+        /// What we saw, quoted.
+        value: String,
+    },
     /// An argument that this request does not take.
     #[error("{ask} takes no argument {key}")]
     UnknownKey {
@@ -99,6 +109,12 @@ impl Ask {
         }
     }
 
+    /// Whether it is answered by a decision, so that it may be challenged.
+    #[must_use]
+    pub const fn is_decision(self) -> bool {
+        matches!(self, Self::Attest | Self::Watch)
+    }
+
     /// Understands the method, path and query of an HTTP request.
     ///
     /// # Errors
@@ -114,7 +130,7 @@ impl Ask {
         Ok(ask)
     }
 
-    /// No request takes an argument in this version, so every one is an error; which error says
+    /// No HTTP request takes an argument in this version, so every one is an error; which error says
     /// whether it was written as one.
     fn check_arguments<'a>(
         self,
@@ -161,14 +177,23 @@ impl Line {
             std::str::from_utf8(line).ok().filter(|_| printable).ok_or(AskError::NotAscii)?;
         let mut words = line.split(' ').filter(|word| !word.is_empty());
         let Some(word) = words.next() else {
-            return Ok(Self { ask: Ask::Attest, dialect: Dialect::LinePeople });
+            return Ok(Self { ask: Ask::Attest, dialect: Dialect::LinePeople, challenge: false });
         };
         let ask = Ask::ALL
             .into_iter()
             .find(|ask| ask.word() == word)
             .ok_or_else(|| AskError::UnknownWord { word: quote(word) })?;
+        let mut words = words.peekable();
+        let challenge = match words.peek().and_then(|word| word.split_once('=')) {
+            Some(("challenge", value)) if ask.is_decision() => {
+                words.next();
+                let yes = || AskError::UnknownValue { key: "challenge", value: quote(value) };
+                (value == "yes").then_some(true).ok_or_else(yes)?
+            }
+            _ => false,
+        };
         ask.check_arguments(words)?;
-        Ok(Self { ask, dialect: Dialect::LineJson })
+        Ok(Self { ask, dialect: Dialect::LineJson, challenge })
     }
 }
 
@@ -182,6 +207,7 @@ impl AskError {
             Self::UnknownMethod => Reason::MethodNotAllowed,
             Self::NotAPair { .. }
             | Self::NotAscii
+            | Self::UnknownValue { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownWord { .. } => Reason::BadRequest,
         }
@@ -195,7 +221,7 @@ mod tests {
     use super::*;
 
     fn json(ask: Ask) -> Result<Option<Line>, AskError> {
-        Ok(Some(Line { ask, dialect: Dialect::LineJson }))
+        Ok(Some(Line { ask, dialect: Dialect::LineJson, challenge: false }))
     }
 
     #[test]
@@ -213,7 +239,8 @@ mod tests {
 
     #[test]
     fn an_empty_line_is_a_person() {
-        let people = Ok(Some(Line { ask: Ask::Attest, dialect: Dialect::LinePeople }));
+        let people =
+            Ok(Some(Line { ask: Ask::Attest, dialect: Dialect::LinePeople, challenge: false }));
         for line in ["\n", "\r\n", "  \n", "\n\nattest\n"] {
             assert_eq!(Line::parse(line.as_bytes()), people, "{line:?}");
         }
@@ -239,6 +266,18 @@ mod tests {
         );
         assert_eq!(Ask::from_http("GET", "/v1/attest/", None), Err(AskError::UnknownPath));
         assert_eq!(Ask::from_http("GET", "/V1/attest", None), Err(AskError::UnknownPath));
+    }
+
+    #[test]
+    fn a_decision_may_be_challenged() {
+        let line = |text: &[u8]| Line::parse(text).map(|line| line.map(|line| line.challenge));
+        assert_eq!(line(b"attest challenge=yes\n"), Ok(Some(true)));
+        assert_eq!(line(b"watch challenge=yes\n"), Ok(Some(true)));
+        let said = |text: &[u8]| line(text).unwrap_err().to_string();
+        assert_eq!(said(b"attest challenge=no\n"), "challenge is yes, not \"no\"");
+        assert_eq!(said(b"ping challenge=yes\n"), "ping takes no argument \"challenge\"");
+        let twice = said(b"attest challenge=yes challenge=yes\n");
+        assert_eq!(twice, "attest takes no argument \"challenge\"");
     }
 
     // #50: a line that never ends is refused at the limit, not collected.

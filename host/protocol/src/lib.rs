@@ -16,6 +16,7 @@
 
 mod answer;
 mod ask;
+mod challenge;
 mod detect;
 pub mod frame;
 pub mod limits;
@@ -30,6 +31,7 @@ pub use self::{
         You,
     },
     ask::{Ask, AskError, Dialect, Line},
+    challenge::{Authorization, Nonce},
     detect::{Protocol, detect},
     problem::Problem,
     reason::Reason,

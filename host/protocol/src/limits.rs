@@ -20,6 +20,10 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// plugin's own deadline is cut to what is left of it.
 pub const DECISION_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a challenge waits for its answer. A client answers while it waits for us, so this only
+/// has to forgive a busy machine; who never answers costs its own connection this long.
+pub const CHALLENGE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Default. How long the other end may refuse to take bytes of an answer before we close.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 

@@ -38,6 +38,8 @@ pub enum Reason {
     Unattestable,
     /// Bytes came from another process than the one that connected.
     SenderDiffers,
+    /// The challenge was not answered, or wrongly.
+    ChallengeFailed,
     /// Not a request.
     BadRequest,
     /// Not a path.
@@ -120,7 +122,7 @@ impl Row {
 
 impl Reason {
     /// All reasons, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoMatchingEntry,
         Self::DeniedByRule,
         Self::TemplateIncomplete,
@@ -134,6 +136,7 @@ impl Reason {
         Self::SubjectChanged,
         Self::Unattestable,
         Self::SenderDiffers,
+        Self::ChallengeFailed,
         Self::BadRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -224,6 +227,8 @@ impl Reason {
                 "The process cannot be looked at, for example because its main thread has ended."),
             Self::SenderDiffers => Row::peer("sender_differs", "Another process is asking",
                 "The request came from another process than the one that connected."),
+            Self::ChallengeFailed => Row::peer("challenge_failed", "The challenge was not answered",
+                "The program that connected did not answer the challenge; open another connection."),
             Self::BadRequest => Row::request("bad_request", 400, "InvalidArgument", "Not a request",
                 "The request could not be understood."),
             Self::NotFound => Row::request("not_found", 404, "Unimplemented", "Nothing here",

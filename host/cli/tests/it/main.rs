@@ -4,6 +4,7 @@
 mod admin;
 mod ask;
 mod author;
+mod challenge;
 mod command;
 mod examples;
 mod fixture_record;
@@ -16,6 +17,7 @@ mod place;
 mod plugin_add;
 mod plugins;
 mod reload;
+mod senders;
 mod supply;
 mod why;
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use witgate_endpoints::EndpointConfig;
 use witgate_identity::{NodeName, TrustDomain};
+use witgate_peer::OtherSenders;
 use witgate_protocol::limits as protocol;
 
 use super::{
@@ -36,6 +37,8 @@ pub struct ListenConfig {
     pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,
+    /// What becomes of bytes that another process wrote than the one that connected.
+    pub other_senders: OtherSenders,
 }
 
 /// Uids and gids that share a role.
@@ -112,6 +115,7 @@ pub(super) struct Partial {
 struct PartialListen {
     path: Option<PathBuf>,
     mode: Option<u32>,
+    other_senders: Option<OtherSenders>,
 }
 
 impl Partial {
@@ -128,7 +132,10 @@ impl Partial {
             partial.labels = host.take("labels").unwrap_or_default();
         });
         table.table("listen", |listen| {
-            partial.public = listen.table("public", PartialListen::read);
+            partial.public = listen.table("public", |public| PartialListen {
+                other_senders: public.convert("other_senders", |word: String| other_senders(&word)),
+                ..PartialListen::read(public)
+            });
             listen.table("admin", |admin| {
                 partial.admin = PartialListen::read(admin);
                 partial.view = read_roles(admin, "view");
@@ -172,6 +179,7 @@ impl Partial {
         over(&mut self.allow_legacy_kernel, later.allow_legacy_kernel);
         over(&mut self.public.path, later.public.path);
         over(&mut self.public.mode, later.public.mode);
+        over(&mut self.public.other_senders, later.public.other_senders);
         over(&mut self.admin.path, later.admin.path);
         over(&mut self.admin.mode, later.admin.mode);
         over(&mut self.view, later.view);
@@ -275,6 +283,7 @@ impl PartialListen {
                     .filter(|mode| *mode <= 0o777)
                     .ok_or("permission bits are a string of octal digits, such as \"0666\"")
             }),
+            other_senders: None,
         }
     }
 
@@ -282,7 +291,16 @@ impl PartialListen {
         ListenConfig {
             path: self.path.unwrap_or_else(|| path.to_path_buf()),
             mode: self.mode.unwrap_or(mode),
+            other_senders: self.other_senders.unwrap_or_default(),
         }
+    }
+}
+
+fn other_senders(word: &str) -> Result<OtherSenders, &'static str> {
+    match word {
+        "refuse" => Ok(OtherSenders::Refused),
+        "allow" => Ok(OtherSenders::Allowed),
+        _ => Err("it is \"refuse\" or \"allow\""),
     }
 }
 

@@ -100,7 +100,15 @@ fn write_process(out: &mut String, why: &Why) -> std::fmt::Result {
         }
     }
     let challenged = if why.challenged { "challenged" } else { "not challenged" };
-    writeln!(out, "  kernel tier {}, {challenged}", why.tier)
+    writeln!(out, "  kernel tier {}, {challenged}", why.tier)?;
+    match &why.sender {
+        Some(sender) => writeln!(
+            out,
+            "  another process wrote on its connection: pid {}  uid {}",
+            sender.pid, sender.uid
+        ),
+        None => Ok(()),
+    }
 }
 
 fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result {

@@ -12,7 +12,8 @@ use witgate_testkit::child::Actor;
 
 use super::{Connected, Subject};
 use crate::{
-    FactReader, Id, Kernel, PeerError, ProbeError, ReadSettings, Stranger, Tier,
+    Change, ExecWatchKind, FactReader, Id, Kernel, PeerError, ProbeError, ReadSettings, Stranger,
+    Tier,
     sys::{
         SocketCredentials,
         simulated::{Call, Simulated},
@@ -228,4 +229,41 @@ fn in_a_user_namespace_the_uid_that_stands_for_all_others_is_nobodys() {
     rig.sys.peer(SocketCredentials { pid: rig.actor.pid(), uid: 65_534, gid: 0 });
     let unmapped = PeerError::PeerUnknown { why: Stranger::UnmappedUid };
     assert_eq!(rig.accept().unwrap_err(), unmapped);
+}
+
+// #22, #12: without the counter the auxiliary vector is compared; without that, an answer to a
+// challenge would prove nothing, and none is asked for.
+#[tokio::test]
+async fn without_the_counter_an_exec_is_seen_by_what_it_leaves() {
+    for errno in [Errno::ACCESS, Errno::PERM, Errno::NOSYS, Errno::INVAL] {
+        let rig = Rig::without(&[]);
+        rig.sys.fail(Call::ExecEvent, errno);
+        let subject = rig.accept().unwrap();
+        assert_eq!(subject.watch_exec().unwrap(), ExecWatchKind::Auxv);
+        let challenge = subject.challenge().unwrap().unwrap();
+        subject.answered(challenge).unwrap();
+        let reader = FactReader::new(&rig.kernel, ReadSettings::default());
+        let facts = subject.collect(FactSet::EMPTY, &reader).await.unwrap();
+        rig.actor.exec("/bin/sleep", &["1000"]);
+        let seen = async || subject.changed_program().await;
+        tokio::time::timeout(std::time::Duration::from_secs(20), seen()).await.unwrap();
+        let changed = PeerError::SubjectChanged { change: Change::Program };
+        assert_eq!(subject.confirm(subject.bind(facts)).unwrap_err(), changed);
+    }
+    let rig = Rig::without(&[]);
+    rig.sys.fail(Call::ExecEvent, Errno::PERM);
+    rig.sys.fail(Call::OpenAt, Errno::ACCESS);
+    let subject = rig.accept().unwrap();
+    assert_eq!(subject.watch_exec().unwrap(), ExecWatchKind::None);
+    assert!(subject.challenge().unwrap().is_none());
+}
+
+// #22: running out of descriptors is no reason to look less closely.
+#[test]
+fn an_exhausted_host_watches_nobody_by_weaker_means() {
+    let rig = Rig::without(&[]);
+    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        rig.sys.fail(Call::ExecEvent, errno);
+        assert_eq!(rig.accept().unwrap().watch_exec().unwrap_err().reason(), "host_exhausted");
+    }
 }

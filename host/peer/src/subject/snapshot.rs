@@ -141,7 +141,12 @@ impl<S> Subject<S> {
         if let Some(image) = &before.image {
             same(Change::Executable, self.directory().image().as_ref() == Ok(image))?;
         }
-        Ok(())
+        self.same_program()?;
+        // The last look at who asked: what it wrote before is about it, whatever comes later.
+        match self.senders.refused() {
+            Some(sender) => Err(PeerError::SenderDiffers { sender }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -11,12 +11,13 @@ use std::{
 use rustix::io::Errno;
 use witgate_facts::FileKind;
 
-use super::{FileStat, Ids, Linux, Open, SocketCredentials, Sys};
+use super::{ExecEvent, FileStat, Ids, Linux, Open, SocketCredentials, Sys};
 use crate::pid::Pid;
 
 /// A method of [`Sys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
+    ExecEvent,
     FileSystem,
     HasAccessList,
     PeerCredentials,
@@ -104,6 +105,13 @@ impl Sys for Simulated {
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
         self.check(Call::PidfdOpen)?;
         Linux.pidfd_open(pid)
+    }
+    fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno> {
+        self.check(Call::ExecEvent)?;
+        Linux.exec_event(pid)
+    }
+    fn exec_happened(&self, event: &ExecEvent) -> Result<bool, Errno> {
+        Linux.exec_happened(event)
     }
     fn pidfd_exited(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
         self.check(Call::PidfdExited)?;

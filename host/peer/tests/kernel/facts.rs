@@ -164,11 +164,12 @@ async fn another_program_after_the_facts_is_refused() {
     assert_eq!(subject.still_as(&facts).unwrap_err(), changed);
     let error = subject.confirm(subject.bind(facts)).unwrap_err();
     assert_eq!((error.reason(), error), ("subject_changed", changed));
-    // A new look is a new beginning.
+    // A new look on the old connection is none: what it is now did not open it.
     let facts: Arc<ProcessFacts> = scene.all(&subject).await;
     let sleep = fs::canonicalize("/bin/sleep").unwrap();
     assert_eq!(facts.summary().exe.as_deref(), sleep.to_str());
-    subject.confirm(subject.bind(facts)).unwrap();
+    let changed = PeerError::SubjectChanged { change: Change::Program };
+    assert_eq!(subject.confirm(subject.bind(facts)).unwrap_err(), changed);
 }
 
 #[tokio::test]

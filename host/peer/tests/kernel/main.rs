@@ -4,9 +4,11 @@
 
 mod cgroups;
 mod environ;
+mod exec;
 mod facts;
 mod files;
 mod lifetimes;
 mod recording;
 mod scene;
+mod senders;
 mod who;

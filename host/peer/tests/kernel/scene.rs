@@ -9,9 +9,11 @@ use std::{
     sync::Arc,
 };
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use witgate_facts::FactSet;
 use witgate_peer::{
-    Connected, FactReader, Kernel, PeerError, Pid, ProcessFacts, ReadSettings, Subject,
+    Connected, FactReader, Kernel, OtherSenders, PeerError, PeerStream, Pid, ProcessFacts,
+    ReadSettings, Subject,
 };
 use witgate_testkit::child::Actor;
 
@@ -33,7 +35,7 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let socket = dir.path().join("s");
-        let listener = UnixListener::bind(&socket).unwrap();
+        let listener = listen(&socket);
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
         let kernel = Kernel::probe().unwrap();
         let reader = FactReader::new(&kernel, settings);
@@ -50,6 +52,16 @@ impl Scene {
 
     pub(crate) fn accept(&self) -> Result<Subject<Connected>, PeerError> {
         Subject::accept(self.stream(), &self.kernel)
+    }
+
+    /// The same, with the connection to read from.
+    pub(crate) fn accept_stream(&self, others: OtherSenders) -> (Subject<Connected>, PeerStream) {
+        let socket = self.stream();
+        socket.set_nonblocking(true).unwrap();
+        let socket = tokio::net::UnixStream::from_std(socket).unwrap();
+        let subject = Subject::accept_with(&socket, &self.kernel, others).unwrap();
+        let stream = subject.stream(socket);
+        (subject, stream)
     }
 
     /// Somebody who has connected, and who that is.
@@ -75,6 +87,16 @@ impl Scene {
         fs::copy("/bin/sleep", &path).unwrap();
         path
     }
+}
+
+/// A listener as the daemon has it.
+fn listen(path: &Path) -> UnixListener {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+    witgate_peer::mark_senders(&socket).unwrap();
+    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&socket, 64).unwrap();
+    UnixListener::from(socket)
 }
 
 /// A directory that a program can live in, with no other root.

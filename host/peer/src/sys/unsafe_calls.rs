@@ -1,0 +1,196 @@
+//! What has no safe wrapper in nix, rustix or tokio: all of this crate's `unsafe`.
+
+#![expect(
+    unsafe_code,
+    reason = "SO_PEERGROUPS, SO_PEERSEC, SO_PASSRIGHTS, PIDFD_GET_INFO, perf_event_open, its page, and \
+              shared descriptors in tokio's event loop"
+)]
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
+    ptr::NonNull,
+    sync::Arc,
+};
+
+use rustix::io::Errno;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::pid::Pid;
+
+/// Lets the event loop watch a descriptor; none if it takes no more.
+pub(crate) fn watch<T: AsRawFd>(shared: Arc<T>) -> Option<AsyncFd<Arc<T>>>
+where
+    Arc<T>: AsRawFd,
+{
+    // SAFETY: the `AsyncFd` holds a share of the only owner of the descriptor, which nothing
+    // closes or replaces before the last share is dropped.
+    unsafe { AsyncFd::register_with_interest(shared, Interest::READABLE) }.ok()
+}
+
+/// A type of which any bit pattern is a value.
+pub(crate) trait Plain: Copy {}
+impl Plain for u8 {}
+impl Plain for u32 {}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// getsockopt(2) at level `SOL_SOCKET` into `values`; the number of bytes written. An error
+/// comes with the length that the kernel left, which for `ERANGE` is the one it needs.
+pub(crate) fn socket_option<T: Plain>(
+    socket: BorrowedFd<'_>,
+    option: i32,
+    values: &mut [T],
+) -> Result<usize, (Errno, usize)> {
+    let room = size_of_val(values);
+    let mut length = libc::socklen_t::try_from(room).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the descriptor is open for the length of the borrow; `values` is writable for
+    // `length` <= `room` bytes, of which any pattern is a value (`Plain`); the kernel writes
+    // no more than `length` bytes and the new length into `length`, a live local.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            values.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if done == 0 { Ok(length.min(room)) } else { Err((last_errno(), length)) }
+}
+
+pub(crate) fn pidfd_info(pidfd: BorrowedFd<'_>) -> Result<libc::pidfd_info, Errno> {
+    let mut info = MaybeUninit::<libc::pidfd_info>::zeroed();
+    // SAFETY: the structure has only integer fields, so zero bytes are a value of it, and the
+    // write stays inside the allocation.
+    unsafe {
+        (*info.as_mut_ptr()).mask =
+            u64::from(libc::PIDFD_INFO_PID | libc::PIDFD_INFO_CREDS | libc::PIDFD_INFO_CGROUPID);
+    }
+    // SAFETY: the descriptor is open for the length of the borrow; the size of the structure is
+    // part of the request number, so the kernel writes at most that many bytes to it.
+    let done =
+        unsafe { libc::ioctl(pidfd.as_fd().as_raw_fd(), libc::PIDFD_GET_INFO, info.as_mut_ptr()) };
+    if done == -1 {
+        return Err(last_errno());
+    }
+    // SAFETY: zeroed above, and then written by the kernel, whose fields are integers.
+    Ok(unsafe { info.assume_init() })
+}
+
+/// setsockopt(2) at level `SOL_SOCKET` of a number.
+pub(crate) fn set_socket_option(
+    socket: BorrowedFd<'_>,
+    option: i32,
+    value: i32,
+) -> Result<(), Errno> {
+    let length = libc::socklen_t::try_from(size_of::<i32>()).unwrap_or_default();
+    // SAFETY: the descriptor is open for the length of the borrow; the kernel reads `length` bytes,
+    // which is the size of `value`, a live local.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            length,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// A counter that counts nothing on one process, and that the kernel ends when the process begins
+/// another program or exits. (perf_event_open(2), `remove_on_exec`, Linux 5.13.)
+#[derive(Debug)]
+pub(crate) struct ExecEvent {
+    fd: OwnedFd,
+    /// poll(2) answers "ended" of a counter that nobody has mapped.
+    page: NonNull<libc::c_void>,
+}
+
+// SAFETY: the page is mapped shared and never read or written through the pointer; it is only
+// unmapped, once, by the one owner.
+unsafe impl Send for ExecEvent {}
+// SAFETY: as above: no method goes through the pointer.
+unsafe impl Sync for ExecEvent {}
+
+/// Bytes that the kernel maps for a counter without room for samples: its one head page.
+fn head_page() -> usize {
+    rustix::param::page_size()
+}
+
+/// `struct perf_event_attr` in its first version (linux/perf_event.h), as its eight words.
+#[repr(C)]
+struct Attributes([u64; 8]);
+
+impl Attributes {
+    const SIZE: u32 = 64;
+    const TYPE_SOFTWARE: u64 = 1;
+    const COUNT_DUMMY: u64 = 9;
+    const EXCLUDE_KERNEL: u64 = 1 << 5;
+    const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
+    const REMOVE_ON_EXEC: u64 = 1 << 36;
+
+    const fn exec_only() -> Self {
+        let flags = Self::EXCLUDE_KERNEL | Self::EXCLUDE_HYPERVISOR | Self::REMOVE_ON_EXEC;
+        let kind = Self::TYPE_SOFTWARE | (Self::SIZE as u64) << 32;
+        Self([kind, Self::COUNT_DUMMY, 0, 0, 0, flags, 0, 0])
+    }
+}
+
+impl ExecEvent {
+    pub(crate) fn open(pid: Pid) -> Result<Self, Errno> {
+        const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
+        let attributes = Attributes::exec_only();
+        let (any_cpu, no_group): (libc::c_long, libc::c_long) = (-1, -1);
+        // SAFETY: the kernel reads as many bytes as the attributes say they have, which is their
+        // size; they live until the call returns. The other arguments are numbers.
+        let fd = unsafe {
+            libc::syscall(
+                libc::SYS_perf_event_open,
+                &raw const attributes,
+                libc::c_long::from(pid.as_raw()),
+                any_cpu,
+                no_group,
+                CLOSE_ON_EXEC,
+            )
+        };
+        let fd = match i32::try_from(fd) {
+            // SAFETY: a new descriptor that nobody else has.
+            Ok(fd @ 0..) => unsafe { OwnedFd::from_raw_fd(fd) },
+            _ => return Err(last_errno()),
+        };
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+        // SAFETY: a new mapping at an address that the kernel chooses; it replaces none.
+        let page = unsafe {
+            libc::mmap(std::ptr::null_mut(), head_page(), protection, flags, fd.as_raw_fd(), 0)
+        };
+        match NonNull::new(page) {
+            Some(page) if page.as_ptr() != libc::MAP_FAILED => Ok(Self { fd, page }),
+            _ => Err(last_errno()),
+        }
+    }
+}
+
+impl AsFd for ExecEvent {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for ExecEvent {
+    fn as_raw_fd(&self) -> i32 {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl Drop for ExecEvent {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `open` with this length, and unmapped nowhere else.
+        let _ = unsafe { libc::munmap(self.page.as_ptr(), head_page()) };
+    }
+}
