@@ -50,6 +50,9 @@ fn peer(gateway: &Gateway, stream: &UnixStream) -> Result<Caller, PeerError> {
 async fn converse(gateway: Arc<Gateway>, caller: Arc<Caller>, mut stream: PeerStream) {
     match first::read(&mut stream).await {
         Ok(First::Http(head)) => http::serve(gateway, caller, Rewound::new(head, stream)).await,
+        Ok(First::Http2(begun)) => {
+            http::serve_http2(gateway, caller, Rewound::new(begun, stream)).await;
+        }
         Ok(First::Line(line)) => line::serve(&gateway, caller, line, &mut stream).await,
         Err(NoFirst::Wrong(protocol, problem)) => refuse(&mut stream, protocol, problem).await,
         Err(NoFirst::OtherSender(protocol)) => {

@@ -12,6 +12,8 @@ use witgate_protocol::{Line, Problem, Protocol, Reason, detect, limits};
 pub(crate) enum First {
     /// A whole HTTP head, and what came with it.
     Http(Bytes),
+    /// The beginning of an HTTP/2 connection.
+    Http2(Bytes),
     /// A line.
     Line(Line),
 }
@@ -27,7 +29,7 @@ pub(crate) enum NoFirst {
     Wrong(Protocol, Problem),
 }
 
-/// How an HTTP/2 connection begins (RFC 9113 §3.4); it is not served yet.
+/// How an HTTP/2 connection begins, and no request of HTTP/1.1 does (RFC 9113 §3.4).
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 /// Reads until the first request is complete.
@@ -36,7 +38,7 @@ pub(crate) async fn read(stream: &mut PeerStream) -> Result<First, NoFirst> {
     read_some(stream, &mut buffer, Protocol::Unknown, limits::FIRST_BYTE_DEADLINE).await?;
     let first = buffer.first().copied().unwrap_or_default();
     match detect(first) {
-        Protocol::Http => read_head(stream, buffer).await.map(First::Http),
+        Protocol::Http => read_head(stream, buffer).await,
         Protocol::Line => read_line(stream, buffer).await.map(First::Line),
         Protocol::Unknown => {
             Err(NoFirst::Wrong(Protocol::Unknown, Problem::unknown_protocol(first)))
@@ -44,16 +46,15 @@ pub(crate) async fn read(stream: &mut PeerStream) -> Result<First, NoFirst> {
     }
 }
 
-async fn read_head(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<Bytes, NoFirst> {
+async fn read_head(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<First, NoFirst> {
     let wrong = |problem| NoFirst::Wrong(Protocol::Http, problem);
     let by = tokio::time::Instant::now() + limits::REQUEST_DEADLINE;
     loop {
         if buffer.starts_with(HTTP2) {
-            let detail = "HTTP/2 is not served yet; use HTTP/1.1 or the line protocol.".to_owned();
-            return Err(wrong(Problem { detail, ..Problem::new(Reason::BadRequest) }));
+            return Ok(First::Http2(buffer.freeze()));
         }
         if ends(&buffer) {
-            return Ok(buffer.freeze());
+            return Ok(First::Http(buffer.freeze()));
         }
         if buffer.len() >= limits::MAX_HEAD {
             return Err(wrong(Problem::new(Reason::TooLarge)));

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the public socket, by hyper, within our limits.
+//! HTTP/1.1 and HTTP/2 on the public socket, by hyper, within our limits.
 
 use std::{
     convert::Infallible,
@@ -11,24 +11,30 @@ use futures_util::stream;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame as BodyFrame, Incoming};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::OnceCell;
 use witgate_decision::Caller;
 use witgate_peer::Challenge;
 use witgate_protocol::{
     Ask, Authorization, Dialect, Nonce, Outcome, Problem, Reason, frame::json_line, limits,
 };
 
-use crate::{answer::Frame, gateway::Gateway, rewound::Rewound};
+use crate::{
+    answer::Frame,
+    frames::{Busy, FrameStream, Pinger},
+    gateway::Gateway,
+    rewound::Rewound,
+};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Serves requests until the other end, or a deadline, closes.
 pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Rewound) {
-    let conversation = Arc::new(Conversation { gateway, caller, posed: Mutex::default() });
+    let conversation = Conversation::new(gateway, caller, None);
     let served = Arc::clone(&conversation);
     let service = hyper::service::service_fn(move |request| {
         let conversation = Arc::clone(&served);
-        async move { Ok::<_, Infallible>(answer(&conversation, &request).await) }
+        async move { Ok::<_, Infallible>(answer(&conversation, &request, None).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -38,9 +44,41 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Re
         .serve_connection(TokioIo::new(stream), service);
     // A workload that hangs up is its own business.
     let _ = connection.await;
-    // Nobody is left to tell, but it is on record.
-    let _ = conversation.gateway.refuse_sender(&conversation.caller, Dialect::Http);
+    conversation.end();
 }
+
+/// The same over HTTP/2, where a challenge is put by itself: every client answers a PING.
+pub(crate) async fn serve_http2(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Rewound) {
+    let pinger = Pinger::default();
+    let stream = FrameStream::new(stream, &pinger);
+    let conversation = Conversation::new(gateway, caller, Some(pinger));
+    let served = Arc::clone(&conversation);
+    let service = hyper::service::service_fn(move |request| {
+        let conversation = Arc::clone(&served);
+        async move {
+            let busy = conversation.pinger.as_ref().map(Pinger::busy);
+            conversation.challenge_by_ping(&request).await;
+            Ok::<_, Infallible>(answer(&conversation, &request, busy).await)
+        }
+    });
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .max_send_buf_size(limits::MAX_REQUEST)
+        .max_local_error_reset_streams(Some(RESETS))
+        .max_pending_accept_reset_streams(RESETS)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = connection.await;
+    conversation.end();
+}
+
+/// Bytes of the header fields of a request.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const MAX_HEADER_LIST: u32 = limits::MAX_HEAD as u32;
+
+/// Streams that a client may begin and reset before they are looked at.
+const RESETS: usize = 32;
 
 /// One connection's side of it.
 struct Conversation {
@@ -48,9 +86,41 @@ struct Conversation {
     caller: Arc<Caller>,
     /// The challenge that the next request may answer.
     posed: Mutex<Option<Challenge>>,
+    /// Of HTTP/2.
+    pinger: Option<Pinger>,
+    /// One challenge is enough for all requests; whoever did not answer is not asked again.
+    pinged: OnceCell<()>,
 }
 
 impl Conversation {
+    fn new(gateway: Arc<Gateway>, caller: Arc<Caller>, pinger: Option<Pinger>) -> Arc<Self> {
+        let (posed, pinged) = (Mutex::default(), OnceCell::new());
+        Arc::new(Self { gateway, caller, posed, pinger, pinged })
+    }
+
+    /// Puts a challenge before the first decision. Whoever does not answer gets the decision of
+    /// somebody who was not asked.
+    async fn challenge_by_ping(&self, request: &Request<Incoming>) {
+        let Some(pinger) = &self.pinger else { return };
+        if Ask::from_http("GET", request.uri().path(), None).is_ok_and(Ask::is_decision) {
+            self.pinged.get_or_init(|| self.ping(pinger)).await;
+        }
+    }
+
+    async fn ping(&self, pinger: &Pinger) {
+        let (decider, caller) = (self.gateway.decider(), &self.caller);
+        // Whatever is wrong with the caller, the decision finds it, too.
+        let Ok(Some(challenge)) = decider.challenge(caller, Dialect::Http) else { return };
+        if pinger.ping(challenge.nonce()).await {
+            let _ = decider.answered(caller, Dialect::Http, challenge);
+        }
+    }
+
+    /// Nobody is left to tell that another process wrote, but it is on record.
+    fn end(&self) {
+        let _ = self.gateway.refuse_sender(&self.caller, Dialect::Http);
+    }
+
     fn posed(&self) -> MutexGuard<'_, Option<Challenge>> {
         // One assignment of a whole value: poison is no news.
         self.posed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,7 +163,11 @@ const fn idle() -> Duration {
     limits::IDLE_DEADLINE
 }
 
-async fn answer(conversation: &Conversation, request: &Request<Incoming>) -> Response<Body> {
+async fn answer(
+    conversation: &Conversation,
+    request: &Request<Incoming>,
+    busy: Option<Busy>,
+) -> Response<Body> {
     let Conversation { gateway, caller, .. } = conversation;
     let uri = request.uri();
     let ask = match Ask::from_http(request.method().as_str(), uri.path(), uri.query()) {
@@ -113,7 +187,7 @@ async fn answer(conversation: &Conversation, request: &Request<Incoming>) -> Res
         return response;
     }
     match ask {
-        Ask::Watch => watch(gateway, Arc::clone(caller)),
+        Ask::Watch => watch(gateway, Arc::clone(caller), busy),
         ask => whole(&gateway.answer(caller, ask, Dialect::Http).await),
     }
 }
@@ -142,7 +216,7 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// One JSON line for every decision, for as long as the process is what it was.
-fn watch(gateway: &Gateway, caller: Arc<Caller>) -> Response<Body> {
+fn watch(gateway: &Gateway, caller: Arc<Caller>, busy: Option<Busy>) -> Response<Body> {
     let watch = gateway.watch(caller, Dialect::Http);
     let Some(watch) = watch else {
         let problem = Problem::new(Reason::RateLimited).retry_after(1);
@@ -151,10 +225,10 @@ fn watch(gateway: &Gateway, caller: Arc<Caller>) -> Response<Body> {
     let head = Response::builder()
         .header(http::header::CONTENT_TYPE, "application/x-ndjson")
         .header(http::header::CACHE_CONTROL, "no-store");
-    let events = stream::unfold(watch, |mut watch| async move {
+    let events = stream::unfold((watch, busy), |(mut watch, busy)| async move {
         let event = watch.next().await?;
         let line = Frame::Event(event).bytes(Dialect::Http);
-        Some((Ok(BodyFrame::data(Bytes::from(line))), watch))
+        Some((Ok(BodyFrame::data(Bytes::from(line))), (watch, busy)))
     });
     respond(head, StreamBody::new(events).boxed_unsync())
 }

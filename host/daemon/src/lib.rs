@@ -18,6 +18,7 @@ mod daemon;
 mod endpoint_sets;
 mod first;
 mod folder_watch;
+mod frames;
 mod gateway;
 mod history;
 mod http;

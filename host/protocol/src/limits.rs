@@ -41,6 +41,9 @@ pub const MAX_HEAD: usize = 16 * 1024;
 /// Most header fields in an HTTP request; `curl` sends four.
 pub const MAX_HEADERS: usize = 64;
 
+/// HTTP/2 requests of one connection at a time; a workload has a handful.
+pub const MAX_STREAMS: u32 = 32;
+
 /// Largest line in bytes, its line end included. The longest request known is seven bytes.
 pub const MAX_LINE: usize = 1024;
 

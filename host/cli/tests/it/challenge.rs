@@ -94,10 +94,8 @@ fn worth_of_path(daemon: &Daemon, answer: &Value) -> Value {
     let why = json(&daemon.run(&["why", id, "--json"]));
     let attestors = why["attestors"].as_array().unwrap().clone();
     let selectors = attestors.iter().flat_map(|attestor| attestor["selectors"].as_array().unwrap());
-    selectors
-        .clone()
-        .find(|attested| attested["key"] == "path")
-        .unwrap_or_else(|| panic!("{why}"))["assurance"]
+    selectors.clone().find(|attested| attested["key"] == "path").unwrap_or_else(|| panic!("{why}"))
+        ["assurance"]
         .clone()
 }
 
@@ -158,6 +156,23 @@ fn a_process_that_becomes_another_program_does_not_answer() {
     actor.send(&nonce.answer_line().as_bytes()[..20]);
     actor.exec("/bin/sleep", &["1000"]);
     assert_eq!(reason(&child), "challenge_failed");
+}
+
+// #10, and the client that knows nothing of it.
+#[test]
+fn over_http_2_an_honest_client_answers_without_knowing() {
+    let daemon = serve(ENTRIES);
+    let curl = |paths: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--http2-prior-knowledge", "--unix-socket"]).arg(daemon.socket());
+        curl.args(paths.iter().map(|path| format!("http://localhost{path}"))).output().unwrap()
+    };
+    let answer = json(&curl(&["/v1/attest"]));
+    let expected = (&true.into(), vec!["/any", "/challenged"]);
+    assert_eq!((&answer["challenged"], identities(&answer)), expected);
+    assert!(answer["you"]["exe"].as_str().unwrap().ends_with("curl"));
+    let refused = json(&curl(&["/v1/nothing"]));
+    assert_eq!(refused["reason"], "not_found");
 }
 
 /// One answer of HTTP/1.1: status line and headers, and the body.

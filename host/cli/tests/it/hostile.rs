@@ -30,7 +30,6 @@ fn each_wrong_beginning_has_one_answer() {
     assert_eq!(ask(b"attestt\n"), "bad_request");
     assert_eq!(ask(b"attest uid=0\n"), "bad_request");
     assert_eq!(ask(&b"a".repeat(100_000)), "too_large");
-    assert_eq!(ask(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "bad_request");
     assert_eq!(
         ask(&[b"GET /v1/attest HTTP/1.1\r\nx: ".to_vec(), b"y".repeat(100_000)].concat()),
         "too_large"
@@ -156,7 +155,12 @@ fn a_hostile_name_cannot_move_the_cursor() {
     std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
     let program = dir.path().join("evil\n\x1b[2J<script>\u{202e}x");
-    std::fs::copy(daemon.folder.path().with_file_name("witgate"), &program).unwrap();
+    // By another process, as in the test kit: a descriptor of ours would be inherited.
+    let copied = std::process::Command::new("cp")
+        .arg(daemon.folder.path().with_file_name("witgate"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     let output = std::process::Command::new(&program)
         .args(["attest", "--json", "--dir"])
         .arg(daemon.folder.path())

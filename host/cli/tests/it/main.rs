@@ -11,6 +11,7 @@ mod fixture_record;
 mod generations;
 mod hostile;
 mod hot_reload;
+mod http2;
 mod identities;
 mod life;
 mod place;

@@ -49,10 +49,9 @@ impl Subject<Connected> {
     /// # Errors
     /// If something else than the program that was challenged may have answered: it has begun
     /// another since, has exited, or another process wrote on the connection.
+    #[expect(clippy::needless_pass_by_value, reason = "one nonce, one answer")]
     pub fn answered(&self, challenge: Challenge) -> Result<(), PeerError> {
-        // Used up: one nonce, one answer.
-        let Challenge { subject, .. } = challenge;
-        if subject != self.id() {
+        if challenge.subject != self.id() {
             return Err(PeerError::OtherSubject);
         }
         if let Some(other) = self.senders.other() {
