@@ -228,9 +228,10 @@ impl Decider {
         caller: &Caller,
         dialect: Dialect,
     ) -> Result<Option<Challenge>, Problem> {
-        let shed =
-            |shed: Shed| Problem::new(Reason::RateLimited).retry_after(shed.retry_after_seconds());
-        self.admit(caller).map_err(shed)?;
+        self.admit(caller).map_err(|shed| {
+            let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
+            self.refuse_shed(&request, self.generation().as_deref(), shed)
+        })?;
         caller.counted.store(true, Ordering::Relaxed);
         caller.subject.challenge().map_err(|error| self.refuse(caller, dialect, &error))
     }

@@ -5,6 +5,8 @@
 //! the files that move processes can put its own in. So a name counts only as far as every
 //! directory from the root downwards, and each of those files in it, can be written by root alone.
 
+#[cfg(test)]
+mod fuzz;
 mod walk;
 
 use std::{

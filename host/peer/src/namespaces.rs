@@ -94,3 +94,30 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use witgate_testkit::fuzz_target;
+
+    use super::of_text;
+
+    #[test]
+    fn namespace() {
+        let words = &[":[", "]", "-1", "18446744073709551616", "mnt", "\0"];
+        fuzz_target!("namespace").words(words).check(|input| {
+            let read = of_text(input);
+            let text = String::from_utf8_lossy(input);
+            let digits = text.split_once(":[").and_then(|(_, rest)| rest.strip_suffix(']'));
+            let plain = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+            if let Some(inode) = read {
+                let written = inode.to_string();
+                assert!(
+                    digits
+                        .is_some_and(|d| d.trim_start_matches(['0', '+']) == written || inode == 0)
+                );
+            } else if str::from_utf8(input).is_ok() {
+                assert!(plain.is_none_or(|digits| digits.parse::<u64>().is_err()));
+            }
+        });
+    }
+}

@@ -6,6 +6,8 @@
 //! them in `comm`. Nothing here panics or allocates more than its input, whatever the bytes.
 
 mod cgroup;
+#[cfg(test)]
+mod fuzz;
 mod mountinfo;
 mod stat;
 mod status;

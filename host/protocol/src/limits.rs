@@ -77,7 +77,11 @@ pub const WATCH_RECHECK: Duration = Duration::from_secs(5);
 
 /// What a client waits for one answer: the sum of what the daemon may take, and a second.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(
-    FIRST_BYTE_DEADLINE.as_secs() + LINE_DEADLINE.as_secs() + DECISION_DEADLINE.as_secs() + 1,
+    FIRST_BYTE_DEADLINE.as_secs()
+        + LINE_DEADLINE.as_secs()
+        + CHALLENGE_DEADLINE.as_secs()
+        + DECISION_DEADLINE.as_secs()
+        + 1,
 );
 
 /// Longest text of the peer that is quoted back to it in a problem, in characters.

@@ -31,3 +31,27 @@ mod tests {
         assert_eq!(split(b"cut o"), [b"cut o"]);
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use witgate_testkit::fuzz_target;
+
+    use super::split;
+
+    #[test]
+    fn cmdline() {
+        fuzz_target!("cmdline").words(&["\0", "\0\0", "--", " "]).check(|input| {
+            let arguments = split(input);
+            assert!(arguments.iter().all(|argument| !argument.contains(&0)));
+            // Each argument with the byte that ends it is the text again, but for a last such byte.
+            let again: Vec<u8> =
+                arguments.iter().flat_map(|argument| [argument, &b"\0"[..]].concat()).collect();
+            let whole = if input.ends_with(b"\0") || input.is_empty() {
+                input.to_vec()
+            } else {
+                [input, b"\0"].concat()
+            };
+            assert_eq!(again, whole);
+        });
+    }
+}

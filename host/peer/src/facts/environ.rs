@@ -107,3 +107,48 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use witgate_facts::FactError;
+    use witgate_testkit::fuzz_target;
+
+    use super::Environment;
+    use crate::limits::ENVIRON_VALUE;
+
+    /// The first line is the name that is asked for, and the rest the text.
+    #[test]
+    fn environ() {
+        let words = &["\0", "=", "A=", "A=1\0", "\n", "PATH=/bin\0"];
+        fuzz_target!("environ").words(words).check(|input| {
+            let mut parts = input.splitn(2, |byte| *byte == b'\n');
+            let name = String::from_utf8_lossy(parts.next().unwrap_or_default());
+            let text = parts.next().unwrap_or_default();
+            for whole in [true, false] {
+                let found = Environment { text: text.into(), whole }.variable(&name);
+                assert_eq!(found, by_byte(text, whole, name.as_bytes()), "{name} {whole}");
+            }
+        });
+    }
+
+    /// Byte by byte: a variable begins at the start or behind a zero byte, and goes up to the next; of
+    /// a text that was cut off, the last one does not count.
+    fn by_byte(text: &[u8], whole: bool, name: &[u8]) -> Result<Option<Vec<u8>>, FactError> {
+        let wanted = [name, b"="].concat();
+        for start in 0..text.len() {
+            let behind = &text[start..];
+            if (start > 0 && text[start - 1] != 0) || !behind.starts_with(&wanted) {
+                continue;
+            }
+            let end = behind.iter().position(|byte| *byte == 0);
+            match behind[..end.unwrap_or(behind.len())].strip_prefix(&*wanted) {
+                // The name had a zero byte in it.
+                None => continue,
+                Some(_) if end.is_none() && !whole => break,
+                Some(value) if value.len() > ENVIRON_VALUE => return Err(FactError::TooLarge),
+                Some(value) => return Ok(Some(value.to_vec())),
+            }
+        }
+        if whole { Ok(None) } else { Err(FactError::TooLarge) }
+    }
+}

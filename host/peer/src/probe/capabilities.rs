@@ -3,7 +3,7 @@
 use std::{ffi::CStr, os::fd::AsFd as _};
 
 use super::{Capability, Tier};
-use crate::{cgroups::Hierarchies, namespaces, parse, sys::Sys};
+use crate::{cgroups::Hierarchies, namespaces, parse, pid::Pid, sys::Sys};
 
 /// Numbers of capabilities(7).
 const DAC_READ_SEARCH: u32 = 2;
@@ -72,7 +72,10 @@ fn reading(sys: &dyn Sys) -> [Capability; 4] {
         [c"/proc/1/.", c"/proc/2/."].into_iter().any(|path| namespaces_readable(sys, path))
             || (std::process::id() == 1 && has(SYS_PTRACE));
     let perf = sys.host_file(c"/proc/sys/kernel/perf_event_paranoid").ok();
-    let watch = perf.is_some() && (has(PERFMON) || has(SYS_ADMIN) || has(SYS_PTRACE));
+    // Tried on ourselves, which a host may forbid to all but the privileged; on other uids it takes
+    // one of these besides.
+    let others_watched = has(PERFMON) || has(SYS_ADMIN) || has(SYS_PTRACE);
+    let watch = own_pid().is_some_and(|own| sys.exec_event(own).is_ok()) && others_watched;
     [
         Capability {
             name: "see-all-processes",
@@ -97,7 +100,9 @@ fn reading(sys: &dyn Sys) -> [Capability; 4] {
         Capability {
             name: "exec-watch",
             present: watch,
-            cost: "a program that replaces itself is found by comparing, not by an event",
+            cost: "a process that becomes another program is found by comparing its auxiliary vector, \
+                   not by an event; where that cannot be read either, it cannot be challenged and \
+                   what it runs is claimed",
             found: perf.map_or_else(
                 || "no perf events in this kernel".to_owned(),
                 |level| format!("perf_event_paranoid {}", String::from_utf8_lossy(&level).trim()),
@@ -130,6 +135,10 @@ fn host(sys: &dyn Sys) -> [Capability; 2] {
             found: format!("max_user_namespaces {}", String::from_utf8_lossy(&spaces).trim()),
         },
     ]
+}
+
+fn own_pid() -> Option<Pid> {
+    i32::try_from(std::process::id()).ok().and_then(Pid::new)
 }
 
 fn effective(sys: &dyn Sys) -> u64 {
