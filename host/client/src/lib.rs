@@ -20,6 +20,8 @@
 mod asynchronous;
 mod blocking;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod line;
 mod locate;
 

@@ -64,6 +64,8 @@ mod endpoint;
 mod error;
 mod exchange;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod health;
 pub mod limits;
 mod metered;

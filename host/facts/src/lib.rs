@@ -10,6 +10,8 @@ mod endpoint;
 mod error;
 mod expected;
 pub mod fixture;
+#[cfg(test)]
+mod fuzz;
 mod name;
 mod outcome;
 mod plugin_toml;

@@ -7,6 +7,8 @@
 mod assurance;
 mod decision_id;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod name;
 mod selector;
 mod spiffe_id;

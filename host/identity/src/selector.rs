@@ -131,7 +131,7 @@ fn check(part: &'static str, text: &str, max: usize) -> Result<(), SelectorError
     }
     let hides = |c: &char| {
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     match text.chars().find(hides) {
         Some(c) => Err(SelectorError::Control { part, code: c.into() }),

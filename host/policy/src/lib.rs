@@ -22,6 +22,8 @@ mod error;
 mod evaluate;
 mod evidence;
 mod explain;
+#[cfg(test)]
+mod fuzz;
 mod glob;
 mod guard;
 mod index;

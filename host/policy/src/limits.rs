@@ -19,6 +19,10 @@ pub const MAX_TESTS: usize = 100_000;
 /// nobody reads past the first screen.
 pub const MAX_ERRORS_PER_FILE: usize = 1_000;
 
+/// Longest message, advice or key of an error in bytes. They quote the file, whose keys may be as long
+/// as it is.
+pub const MAX_SAID: usize = 1024;
+
 /// Longest entry name in bytes; it stands in tables, answers and log lines.
 pub const MAX_ENTRY_NAME: usize = 128;
 

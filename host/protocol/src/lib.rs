@@ -19,6 +19,8 @@ mod ask;
 mod challenge;
 mod detect;
 pub mod frame;
+#[cfg(test)]
+mod fuzz;
 pub mod limits;
 mod people;
 mod problem;

@@ -38,6 +38,8 @@
 mod admit;
 mod digest;
 mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod limits;
 mod lock;
 mod note;

@@ -40,6 +40,8 @@
 mod authorization;
 mod connection;
 mod credentials;
+#[cfg(test)]
+mod fuzz;
 pub mod limits;
 mod manifest;
 mod pull;

@@ -138,8 +138,9 @@ fn read_host(registry: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match registry.get(end..)?.find(':') {
         Some(colon) => {
             let port = registry.get(end + colon + 1..)?;
-            let plain = port.bytes().all(|digit| digit.is_ascii_digit());
-            (registry.get(..end + colon)?, Some(port.parse().ok().filter(|_| plain)?))
+            // One text for one registry: neither `+80` nor `080`.
+            let number = port.parse().ok().filter(|number: &u16| number.to_string() == port)?;
+            (registry.get(..end + colon)?, Some(number))
         }
         None => (registry, None),
     };
@@ -206,6 +207,7 @@ mod tests {
             ("user:secret@registry.example/os", "is not a host"),
             ("registry.example:99999/os", "is not a host"),
             ("registry.example:+80/os", "is not a host"),
+            ("registry.example:080/os", "is not a host"),
             ("registry..example/os", "is not a host"),
             ("[::1/os", "is not a host"),
             ("registry.example/", "invalid reference format"),

@@ -1,4 +1,5 @@
-//! Children that fork, exec, change identity and die on cue; a daemon on a temporary socket.
+//! Children that fork, exec, change identity and die on cue; a daemon on a temporary socket; fuzz
+//! targets.
 
 pub mod child;
 #[expect(
@@ -7,3 +8,4 @@ pub mod child;
     reason = "a test whose daemon does not start has failed"
 )]
 pub mod daemon;
+pub mod fuzz;

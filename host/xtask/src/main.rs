@@ -1,14 +1,16 @@
-//! The task runner: everything a developer or CI runs, behind two commands.
+//! The task runner: everything a developer or CI runs, behind three commands.
 //!
 //! ```text
 //! cargo xtask run [--once]     build, start the daemon, show decisions
 //! cargo xtask test [--long]    everything that lands a change
+//! cargo xtask fuzz [TARGET]    what is read from others, against many more inputs than in the tests
 //! ```
 //!
 //! It depends on nothing heavy, so that it starts before anything else is built.
 
 mod demo;
 mod documents;
+mod fuzz;
 mod languages;
 mod needs;
 mod shell;
@@ -16,7 +18,8 @@ mod test;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "usage: cargo xtask run [--once] | cargo xtask test [--long] [STEP…]";
+const USAGE: &str = "usage: cargo xtask run [--once] | cargo xtask test [--long] [STEP…] \
+                     | cargo xtask fuzz [--seconds S | --iterations N] [TARGET]";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +29,7 @@ fn main() -> Result<()> {
         ["run", "--once"] => demo::once(),
         ["test", "--long", only @ ..] => test::all(true, only),
         ["test", only @ ..] => test::all(false, only),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         _ => bail!("{USAGE}"),
     }
 }

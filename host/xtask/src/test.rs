@@ -12,6 +12,9 @@ use crate::{
 /// Tries of the PID-reuse harness in a long run.
 const LONG_REUSE_TRIES: &str = "100000";
 
+/// The same, for those who become another program.
+const LONG_EXEC_TRIES: &str = "10000";
+
 type Step = (&'static str, fn(bool) -> Result<()>);
 
 const STEPS: &[Step] = &[
@@ -64,11 +67,16 @@ fn clippy() -> Result<()> {
         .args(deny))
 }
 
+/// The same inputs for one state of the code: what lands does not depend on luck, which is what
+/// `cargo xtask fuzz` is for.
+const FUZZ_SEED: (&str, &str) = ("BOLERO_RANDOM_SEED", "42");
+
 fn unit_and_end_to_end(long: bool) -> Result<()> {
     let mut test = cargo();
-    test.args(["test", "--locked", "--workspace", "--all-targets"]);
+    test.args(["test", "--locked", "--workspace", "--all-targets"]).env(FUZZ_SEED.0, FUZZ_SEED.1);
     if long {
         test.env("WITGATE_REUSE_TRIES", LONG_REUSE_TRIES);
+        test.env("WITGATE_EXEC_TRIES", LONG_EXEC_TRIES);
     }
     run(&mut test)
 }
@@ -83,7 +91,8 @@ fn doc() -> Result<()> {
 /// The guests' own tests run natively: their logic does not know that it is Wasm.
 fn guests() -> Result<()> {
     let test = ["test", "--locked", "--workspace", "--all-features"];
-    run(cargo().current_dir(root().join("plugins")).args(test))
+    let (name, seed) = FUZZ_SEED;
+    run(cargo().current_dir(root().join("plugins")).args(test).env(name, seed))
 }
 
 fn deny() -> Result<()> {

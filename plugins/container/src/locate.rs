@@ -110,4 +110,6 @@ fn name(entry: &TrustedEntry) -> String {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

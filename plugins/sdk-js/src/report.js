@@ -8,7 +8,7 @@ const MAX_VALUE = 4096;
 
 const PLAIN = /^[ -~]*$/;
 // Control characters, what turns the direction of text, and halves of a character.
-const HIDDEN = /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/u;
+const HIDDEN = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/u;
 
 /** Whether the daemon would take this for a selector's name or value. */
 function showable(value, max) {

@@ -108,7 +108,7 @@ const MAX_VALUE: usize = 4096;
 fn showable(text: &str, max: usize) -> bool {
     let hides = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     // Most are plain, and that is told in a fraction of the time.
     let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));

@@ -2,6 +2,8 @@
 //! guessed by their names: a recording is still to be read before it is given away.
 
 mod arguments;
+#[cfg(test)]
+mod fuzz;
 mod json;
 mod names;
 

@@ -1,5 +1,7 @@
 //! Fuzz targets: text of `/proc`, most of all the parts of it that a workload writes.
 
+use std::{ffi::CString, fs};
+
 use witgate_testkit::fuzz_target;
 
 use super::{cgroups, groups, ids, mounts, printable, privileges, stat};
@@ -27,6 +29,22 @@ fn stat_line() {
         let read = stat(&[b"4242 (", input, rest].concat()).unwrap();
         assert_eq!(read.comm, input);
         assert_eq!((read.state, read.parent, read.start_time), ('S', 7, 98_765));
+    });
+}
+
+/// What the kernel itself makes of a name that a thread gives itself.
+#[test]
+fn comm() {
+    fuzz_target!("comm").words(&[") R 1 1\n", "\nUid:\t0\t0", "\\", "("]).check(|input| {
+        let name: Vec<u8> = input.iter().copied().take_while(|byte| *byte != 0).take(15).collect();
+        rustix::thread::set_name(&CString::new(name.clone()).unwrap()).unwrap();
+        let read = stat(&fs::read("/proc/thread-self/stat").unwrap()).unwrap();
+        assert_eq!((read.comm, read.state), (name, 'R'));
+        let text = fs::read("/proc/thread-self/status").unwrap();
+        let own = ids(&text).unwrap();
+        assert_eq!(own.tgid, std::process::id());
+        assert_eq!(own.euid, rustix::process::geteuid().as_raw());
+        assert!(privileges(&text).is_some() && groups(&text).is_some());
     });
 }
 

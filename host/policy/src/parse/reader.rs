@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::Words;
-use crate::{ErrorKind, PolicyError, SourceFile, limits::MAX_ERRORS_PER_FILE};
+use crate::{
+    ErrorKind, PolicyError, SourceFile,
+    limits::{MAX_ERRORS_PER_FILE, MAX_SAID},
+};
 
 /// A mistake at a byte of the file.
 #[derive(Debug)]
@@ -73,6 +76,8 @@ impl<'a> Reader<'a> {
         }
         let (line, column) = self.place(mistake.at);
         let Mistake { kind, key, message, advice, nearest, .. } = mistake;
+        let (key, message) = (harmless(&key), harmless(&message));
+        let advice = advice.as_deref().map(harmless);
         let file = self.file.to_string();
         self.errors.push(PolicyError { file, line, column, key, kind, message, advice, nearest });
     }
@@ -98,4 +103,27 @@ impl<'a> Reader<'a> {
         }
         self.errors
     }
+}
+
+/// One line that can be shown: keys and values of the file, and what the TOML parser quotes of it,
+/// may hold anything.
+fn harmless(text: &str) -> String {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len().min(MAX_SAID));
+    for c in text.chars() {
+        if hides(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        if shown.len() > MAX_SAID {
+            shown.truncate(shown.floor_char_boundary(MAX_SAID));
+            shown.push('…');
+            break;
+        }
+    }
+    shown
 }

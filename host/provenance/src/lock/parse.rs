@@ -12,7 +12,8 @@ use witgate_identity::PluginName;
 use super::{LockMistake, LockMistakes, Pin};
 use crate::{
     Note,
-    limits::{LOCK_BYTES, LOCK_PLUGINS},
+    limits::{LOCK_BYTES, LOCK_PLUGINS, MISTAKE_BYTES},
+    note::is_printable,
     parse_version,
 };
 
@@ -90,8 +91,8 @@ impl Source<'_> {
         self.mistakes.borrow_mut().push(LockMistake {
             file: self.file.to_owned(),
             line: before.matches('\n').count() + 1,
-            key: key.to_owned(),
-            message: message.into(),
+            key: harmless(key),
+            message: harmless(&message.into()),
         });
     }
 
@@ -100,6 +101,25 @@ impl Source<'_> {
         mistakes.sort();
         LockMistakes(mistakes)
     }
+}
+
+/// One line of at most [`MISTAKE_BYTES`] that can be shown: keys of the file, and what the TOML parser
+/// quotes, may be anything.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_printable(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_unicode());
+        }
+        if shown.len() > MISTAKE_BYTES {
+            shown.truncate(shown.floor_char_boundary(MISTAKE_BYTES));
+            shown.push('…');
+            break;
+        }
+    }
+    shown
 }
 
 /// A table that is being read: keys are taken out of it, and what is left over is a mistake.

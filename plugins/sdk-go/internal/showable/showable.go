@@ -31,7 +31,7 @@ func hides(c rune) bool {
 	switch {
 	case c < 0x20, 0x7f <= c && c <= 0x9f:
 		return true
-	case c == 0x200e, c == 0x200f, 0x2028 <= c && c <= 0x202e, 0x2066 <= c && c <= 0x2069:
+	case c == 0x61c, c == 0x200e, c == 0x200f, 0x2028 <= c && c <= 0x202e, 0x2066 <= c && c <= 0x2069:
 		return true
 	}
 	return false

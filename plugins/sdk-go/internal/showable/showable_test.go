@@ -7,7 +7,7 @@ import (
 
 func TestWhatTheDaemonWouldRefuse(t *testing.T) {
 	for _, text := range []string{
-		"", "\x00", "\n", "\x7f", "\u0085", "\u200e", "\u200f", "\u2028", "\u202e", "\u2066", "\u2069",
+		"", "\x00", "\n", "\x7f", "\u0085", "\u061c", "\u200e", "\u200f", "\u2028", "\u202e", "\u2066", "\u2069",
 		"\xff", "a\xc3", strings.Repeat("v", 4097),
 	} {
 		if Value(text) {

@@ -20,13 +20,15 @@ impl Redactor {
         }
     }
 
-    /// One argument, or other text that may have a secret in it.
+    /// One argument, or other text that may have secrets in it.
     pub(super) fn argument(&mut self, argument: &mut Vec<u8>) {
-        let Some(range) = secret_in(argument) else { return };
-        let secret = argument.get(range.clone()).unwrap_or_default();
-        if let Some(placeholder) = in_place_of(secret) {
-            self.count += 1;
-            argument.splice(range, placeholder.into_bytes());
+        // From the end, so that what is put in moves nothing that is still to be taken out.
+        for range in secrets_in(argument).into_iter().rev() {
+            let secret = argument.get(range.clone()).unwrap_or_default();
+            if let Some(placeholder) = in_place_of(secret) {
+                self.count += 1;
+                argument.splice(range, placeholder.into_bytes());
+            }
         }
     }
 }
@@ -38,10 +40,17 @@ fn is_flag_of_secret(argument: &[u8]) -> bool {
         && looks_secret(&String::from_utf8_lossy(argument))
 }
 
-/// Where the secret is in `--password=secret`, `Authorization: secret` or
-/// `scheme://user:secret@host`.
-fn secret_in(argument: &[u8]) -> Option<Range<usize>> {
-    value_of_secret_name(argument).or_else(|| password_of_address(argument))
+/// Where the secrets are in `--password=secret`, `Authorization: secret` and
+/// `scheme://user:secret@host`, in order and apart from each other. The value of a name goes on to
+/// the end, so an address in it is part of it; one before it may have a password of its own.
+fn secrets_in(argument: &[u8]) -> Vec<Range<usize>> {
+    let (first, second) = match (password_of_address(argument), value_of_secret_name(argument)) {
+        (Some(password), Some(value)) if password.end >= value.start => {
+            (Some(password.start.min(value.start)..argument.len()), None)
+        }
+        both => both,
+    };
+    first.into_iter().chain(second).collect()
 }
 
 fn value_of_secret_name(argument: &[u8]) -> Option<Range<usize>> {
@@ -92,6 +101,9 @@ mod tests {
             ("postgres://me:s3cret@db/x", format!("postgres://me:{hidden}@db/x")),
             ("--url=http://a:s3cret@b", format!("--url=http://a:{hidden}@b")),
             ("http://a:s3/ret@b", format!("http://a:{hidden}@b")),
+            ("http://a:s3cret@b?key=s3cret", format!("http://a:{hidden}@b?key={hidden}")),
+            ("http://a:s3cret@b?key=", format!("http://a:{hidden}@b?key=")),
+            ("http://a:s?key=@b", "http://a:<redacted, 8 bytes>".to_owned()),
         ] {
             assert_eq!(redacted(&[argument]), [expected]);
         }

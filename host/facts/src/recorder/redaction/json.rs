@@ -16,8 +16,10 @@ impl Redactor {
             Ok(mut value) => {
                 self.json(&mut value, NESTED);
                 // What has no secret stays as it was, to the byte.
+                let text = value.to_string();
+                self.count += usize::from(lost_strings(&body.0, &text));
                 if self.count > before {
-                    body.0 = value.to_string().into_bytes();
+                    body.0 = text.into_bytes();
                 }
             }
             Err(_) => self.blob(body),
@@ -98,8 +100,12 @@ impl Redactor {
             Some(nested) => self.json(&mut inner, nested),
             None => self.text(text),
         }
-        if nested > 0 && self.count > before {
-            *text = inner.to_string();
+        let written = inner.to_string();
+        if nested > 0 {
+            self.count += usize::from(lost_strings(text.as_bytes(), &written));
+            if self.count > before {
+                *text = written;
+            }
         }
         true
     }
@@ -146,6 +152,26 @@ impl Redactor {
             Value::Null | Value::Bool(_) => (),
         }
     }
+}
+
+/// Whether JSON had strings that were not looked at: of a key that stands there twice only the last
+/// value is read.
+fn lost_strings(before: &[u8], after: &str) -> bool {
+    quotes(before) != quotes(after.as_bytes())
+}
+
+/// The quotes around strings in valid JSON.
+fn quotes(json: &[u8]) -> usize {
+    let mut bytes = json.iter();
+    let mut count = 0;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'"' => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -236,6 +262,15 @@ mod tests {
             Redactor::default().json_body(&mut body);
             assert_eq!(body, Blob(format!("<redacted, {} bytes>", text.len()).into_bytes()));
         }
+    }
+
+    #[test]
+    fn of_a_key_that_stands_there_twice_nothing_is_left_that_was_not_looked_at() {
+        let twice = r#"{"a":{"password":"abc"},"a":"\"x"}"#;
+        let mut body = Blob::from(twice);
+        Redactor::default().json_body(&mut body);
+        assert_eq!(body, Blob::from(r#"{"a":"\"x"}"#));
+        assert_eq!(redacted(&json!({ "in": twice })), json!({ "in": r#"{"a":"\"x"}"# }));
     }
 
     #[test]
