@@ -4,7 +4,7 @@ use witgate_testkit::{fuzz::is_harmless, fuzz_target};
 
 use crate::{
     LockFile, Note, TrustedKeys,
-    limits::{LOCK_PLUGINS, SIGNATURE_BYTES, VERSION_BYTES},
+    limits::{LOCK_MISTAKES, LOCK_PLUGINS, SIGNATURE_BYTES, VERSION_BYTES},
     parse_version,
 };
 
@@ -43,7 +43,7 @@ fn lock() {
             }
             Err(mistakes) => {
                 let mistakes = mistakes.as_slice();
-                assert!(!mistakes.is_empty() && mistakes.is_sorted());
+                assert!((1..=LOCK_MISTAKES + 1).contains(&mistakes.len()) && mistakes.is_sorted());
                 for mistake in mistakes {
                     assert!((1..=text.split('\n').count()).contains(&mistake.line), "{mistake}");
                     let said = mistake.to_string();

@@ -4,6 +4,8 @@
 pub const LOCK_BYTES: usize = 512 << 10;
 /// Plugins in `plugins.lock`.
 pub const LOCK_PLUGINS: usize = 256;
+/// Mistakes in it that are kept. What is no lock file at all has one on nearly every byte.
+pub const LOCK_MISTAKES: usize = 256;
 /// Bytes of the key and of the message of a mistake in it, where they are shown.
 pub const MISTAKE_BYTES: usize = 1 << 10;
 /// Bytes of a version, in the lock file or of a plugin.

@@ -1,6 +1,10 @@
 //! From the text of a lock file to its pins, with every mistake and its place.
 
-use std::{borrow::Cow, cell::RefCell, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use serde::Deserialize;
 use toml::{
@@ -12,7 +16,7 @@ use witgate_identity::PluginName;
 use super::{LockMistake, LockMistakes, Pin};
 use crate::{
     Note,
-    limits::{LOCK_BYTES, LOCK_PLUGINS, MISTAKE_BYTES},
+    limits::{LOCK_BYTES, LOCK_MISTAKES, LOCK_PLUGINS, MISTAKE_BYTES},
     note::is_printable,
     parse_version,
 };
@@ -22,7 +26,7 @@ const FORMAT: i64 = 1;
 
 pub(super) fn parse(file: &str, text: &str) -> Result<BTreeMap<PluginName, Pin>, LockMistakes> {
     let text_read = if text.len() > LOCK_BYTES { "" } else { text };
-    let source = Source { file, text: text_read, mistakes: RefCell::default() };
+    let source = Source { file, text: text_read, mistakes: RefCell::default(), more: Cell::new(0) };
     if text.len() > LOCK_BYTES {
         let size = text.len();
         source.complain(0, "", format!("it has {size} bytes, the limit is {LOCK_BYTES}"));
@@ -82,13 +86,20 @@ struct Source<'a> {
     file: &'a str,
     text: &'a str,
     mistakes: RefCell<Vec<LockMistake>>,
+    /// How many more there were than are kept.
+    more: Cell<usize>,
 }
 
 impl Source<'_> {
     /// Notes a mistake at a byte of the text.
     fn complain(&self, at: usize, key: &str, message: impl Into<String>) {
+        let mut mistakes = self.mistakes.borrow_mut();
+        if mistakes.len() >= LOCK_MISTAKES {
+            self.more.set(self.more.get() + 1);
+            return;
+        }
         let before = self.text.get(..at).unwrap_or(self.text);
-        self.mistakes.borrow_mut().push(LockMistake {
+        mistakes.push(LockMistake {
             file: self.file.to_owned(),
             line: before.matches('\n').count() + 1,
             key: harmless(key),
@@ -98,6 +109,10 @@ impl Source<'_> {
 
     fn into_mistakes(self) -> LockMistakes {
         let mut mistakes = self.mistakes.into_inner();
+        if let (1.., Some(last)) = (self.more.get(), mistakes.last().cloned()) {
+            let message = format!("and {} more mistakes", self.more.get());
+            mistakes.push(LockMistake { key: String::new(), message, ..last });
+        }
         mistakes.sort();
         LockMistakes(mistakes)
     }

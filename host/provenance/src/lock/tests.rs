@@ -227,3 +227,12 @@ fn a_truncated_file_pins_nothing_else() {
         }
     }
 }
+
+#[test]
+fn what_is_no_lock_file_has_a_bounded_number_of_mistakes() {
+    for piece in ["=\n", "[\n", "[[plugin]]\n"] {
+        let seen = mistakes(&piece.repeat(LOCK_BYTES / piece.len()));
+        assert_eq!(seen.len(), crate::limits::LOCK_MISTAKES + 1, "{piece:?}");
+        assert!(seen.iter().any(|said| said.contains("more mistakes")), "{piece:?}");
+    }
+}
