@@ -41,7 +41,8 @@ static size_t character(witgate_bytes bytes, uint32_t *point) {
 /* Whether the daemon refuses it in a selector. */
 static bool hides(uint32_t point) {
   return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x61c || point == 0x200e ||
-         point == 0x200f || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+         point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069);
 }
 
 static bool all(witgate_bytes bytes, bool showable) {

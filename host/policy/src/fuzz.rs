@@ -5,8 +5,8 @@ use witgate_identity::{Assurance, Attested, KeyName, PluginName, Selector, Spiff
 use witgate_testkit::{fuzz::is_harmless, fuzz_target};
 
 use crate::{
-    Action, Entry, Evidence, HostLabels, KeySchema, LoadOptions, Policy, PolicyErrors, SourceFile,
-    Unknown, Vocabulary,
+    Action, Entry, ErrorKind, Evidence, HostLabels, KeySchema, LoadOptions, Policy, PolicyErrors,
+    SourceFile, Unknown, Vocabulary,
     evaluate::{Circumstances, evaluate},
     index::Index,
     limits,
@@ -141,7 +141,12 @@ fn entries() {
 fn assert_told(errors: &PolicyErrors, text: &str) {
     let errors = errors.as_slice();
     assert!(!errors.is_empty() && errors.is_sorted());
-    assert!(errors.len() <= limits::MAX_ERRORS_PER_FILE + 1);
+    // Those of the text, and those of entries together: a name that is taken, a guard.
+    let of_text =
+        errors.iter().filter(|e| !matches!(e.kind, ErrorKind::Duplicate | ErrorKind::Guard));
+    assert!(of_text.count() <= limits::MAX_ERRORS_PER_FILE + 1);
+    let taken = errors.iter().filter(|error| error.kind == ErrorKind::Duplicate);
+    assert!(taken.count() <= limits::MAX_ERRORS_PER_FILE);
     for error in errors {
         let line = text.split('\n').nth(error.line - 1);
         let length = line.unwrap_or_else(|| panic!("{error} is in no line")).chars().count();

@@ -15,8 +15,8 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 /// Most in-file tests of all files together; each is one evaluation at every load.
 pub const MAX_TESTS: usize = 100_000;
 
-/// Most errors kept per file. A binary file given by mistake has one on nearly every byte, and
-/// nobody reads past the first screen.
+/// Most errors kept per file, and of names that are taken in all files together. A binary file
+/// given by mistake has one on nearly every byte, and nobody reads past the first screen.
 pub const MAX_ERRORS_PER_FILE: usize = 1_000;
 
 /// Longest message, advice or key of an error in bytes. They quote the file, whose keys may be as long

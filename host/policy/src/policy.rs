@@ -150,7 +150,8 @@ fn repeated(mut names: Vec<Named>) -> Vec<PolicyError> {
     let mut errors = Vec::new();
     for same in names.chunk_by(|a, b| a.name == b.name) {
         let Some((first, others)) = same.split_first() else { continue };
-        errors.extend(others.iter().map(|other| PolicyError {
+        let room = limits::MAX_ERRORS_PER_FILE.saturating_sub(errors.len());
+        errors.extend(others.iter().take(room).map(|other| PolicyError {
             file: other.file.to_string(),
             line: other.line,
             column: other.column,

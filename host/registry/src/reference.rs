@@ -103,6 +103,10 @@ impl FromStr for Reference {
         if text.len() > REFERENCE_BYTES {
             return Err(refuse(format!("it has more than {REFERENCE_BYTES} bytes")));
         }
+        // The library's grammar takes letters of every alphabet in a tag, also those that look alike.
+        if !text.is_ascii() {
+            return Err(refuse("it has characters that are not ASCII".to_owned()));
+        }
         let named = text.strip_prefix(SCHEME).unwrap_or(text);
         let (registry, rest) = named
             .split_once('/')
@@ -214,6 +218,7 @@ mod tests {
             ("registry.example/Os", "invalid reference format"),
             ("registry.example/../os", "invalid reference format"),
             ("registry.example/os:a b", "invalid reference format"),
+            ("registry.example/os:1.\u{661}", "not ASCII"),
             ("registry.example/os?x=1", "invalid reference format"),
             (&upper, "not sha256 in lower case"),
             (&other, "not sha256 in lower case"),

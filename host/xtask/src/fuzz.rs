@@ -45,7 +45,10 @@ pub fn run(words: &[&str]) -> Result<()> {
         for name in &targets.names {
             let target = said.iter().find(|line| line.split([' ', ':']).nth(1) == Some(name));
             let target = target.with_context(|| {
-                format!("no test fuzz::{name} ran in {}", targets.folder.display())
+                format!(
+                    "there is a corpus {name} in {}, and no test fuzz::{name}",
+                    targets.folder.display()
+                )
             })?;
             println!("{target}");
             count += 1;
@@ -81,8 +84,13 @@ impl<'a> Plan<'a> {
     /// What the targets of a crate say at their end. What they print on a failure goes through.
     fn run(&self, targets: &Targets) -> Result<Vec<String>> {
         let mut test = cargo();
-        test.current_dir(&targets.folder).args(["test", "--quiet", "--locked", "--lib", "--"]);
-        test.args(["--nocapture"]).args(targets.names.iter().map(|name| format!("fuzz::{name}")));
+        test.current_dir(&targets.folder).args(["test", "--quiet", "--locked", "--lib"]);
+        // A target that needs nothing private may stand among the tests from outside.
+        if targets.folder.join("tests/it/fuzz.rs").is_file() {
+            test.args(["--test", "it"]);
+        }
+        test.args(["--", "--nocapture"])
+            .args(targets.names.iter().map(|name| format!("fuzz::{name}")));
         self.limit.set(&mut test);
         let output = test.stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
         let output = output.with_context(|| format!("cannot start {test:?}"))?;

@@ -18,7 +18,9 @@ MAX_VALUE = 4096
 _NOT_SHOWABLE = "its value is empty, too long or holds control characters"
 
 # What reorders the text around it or breaks its line; see the daemon's rule for selectors.
-_HIDING = frozenset(map(chr, [0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]))
+_HIDING = frozenset(
+    map(chr, [0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+)
 
 declared: dict[str, Key] = {}
 """The keys of the exported attestor; a report is checked against them unless there are none."""
