@@ -66,6 +66,7 @@ async fn whole(fact: FactName, facts: &dyn FactSource) -> Answer {
         FactName::CgroupsClaimed => answer(fact, facts.cgroups_claimed()),
         FactName::CgroupsTrusted => answer(fact, facts.cgroups_trusted()),
         FactName::CmdlineArguments => answer(fact, facts.cmdline().await),
+        FactName::ExecutableDoubts => answer(fact, facts.doubts()),
         FactName::ExecutableInfo => answer(fact, facts.executable()),
         FactName::ExecutableSha256 => answer(fact, facts.executable_sha256().await),
         FactName::NamespacesAll => answer(fact, facts.namespaces()),

@@ -32,6 +32,7 @@ pub(crate) fn views(facts: &dyn FactSource) -> Vec<FactView> {
     show(FactName::CgroupsTrusted, facts.cgroups_trusted().map(trusted));
     show(FactName::NamespacesAll, facts.namespaces().map(namespaces));
     show(FactName::ExecutableInfo, facts.executable().map(executable));
+    show(FactName::ExecutableDoubts, facts.doubts().map(doubts));
     views
 }
 
@@ -74,6 +75,11 @@ fn namespaces(all: &[witgate_facts::Namespace]) -> String {
     } else {
         format!("its own {}", foreign.join(", "))
     }
+}
+
+fn doubts(doubts: &[witgate_facts::Doubt]) -> String {
+    let words: Vec<_> = doubts.iter().map(|doubt| doubt.as_str()).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 fn executable(info: &witgate_facts::ExecutableInfo) -> String {

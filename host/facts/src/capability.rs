@@ -390,7 +390,7 @@ mod tests {
     fn a_capability_gives_the_facts_of_its_own_root_only() {
         let facts = |word| parse(word).unwrap().facts().collect::<Vec<_>>();
         assert_eq!(facts("files.host:/a"), [FactName::FilesHost]);
-        assert_eq!(facts("executable").len(), 2);
+        assert_eq!(facts("executable").len(), 3);
         assert!(facts("cache:plugin").is_empty());
     }
 }

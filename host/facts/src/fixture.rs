@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use witgate_identity::Assurance;
 
 use crate::{
-    Ancestor, Blob, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Endpoints,
+    Ancestor, Blob, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Doubt, Endpoints,
     ExecutableInfo, FactError, FactFuture, FactName, FactResult, FactSource, FileRoot, FileStatus,
     HttpError, HttpFuture, HttpRequest, HttpResponse, Lifetimes, Names, Namespace, Privileges,
     SystemdUnit,
@@ -79,6 +79,9 @@ pub struct Recorded {
     /// `namespaces.all`.
     #[serde(rename = "namespaces.all", skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Fact<Vec<Namespace>>>,
+    /// `executable.doubts`.
+    #[serde(rename = "executable.doubts", skip_serializing_if = "Option::is_none")]
+    pub doubts: Option<Fact<Vec<Doubt>>>,
     /// `executable.info`.
     #[serde(rename = "executable.info", skip_serializing_if = "Option::is_none")]
     pub executable: Option<Fact<ExecutableInfo>>,
@@ -231,6 +234,9 @@ impl FactSource for Recorded {
     }
     fn executable(&self) -> FactResult<&ExecutableInfo> {
         Fact::get(&self.executable)
+    }
+    fn doubts(&self) -> FactResult<&[Doubt]> {
+        Fact::get(&self.doubts).map(Vec::as_slice)
     }
     fn executable_sha256(&self) -> FactFuture<'_, String> {
         ready(&self.executable_sha256)

@@ -33,7 +33,7 @@ pub use self::{
     recorder::{Recorder, Redaction},
     source::{FactFuture, FactResult, FactSource},
     types::{
-        Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FileKind,
-        FileStatus, Lifetimes, Names, Namespace, Privileges, SystemdUnit,
+        Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Doubt, ExecutableInfo,
+        FileKind, FileStatus, Lifetimes, Names, Namespace, Privileges, SystemdUnit,
     },
 };

@@ -145,6 +145,8 @@ facts! {
     CmdlineArguments = "cmdline.arguments", Cmdline, Claimed;
     /// Single variables of the environment.
     EnvironVariables = "environ.variables", Environ, Claimed;
+    /// What speaks against believing `exe`.
+    ExecutableDoubts = "executable.doubts", Executable, Image;
     /// What `exe` leads to.
     ExecutableInfo = "executable.info", Executable, Image;
     /// Digest of the program file.

@@ -11,7 +11,7 @@ use witgate_identity::Assurance;
 pub use self::redaction::Redaction;
 use crate::{
     Ancestor, Blob, Capabilities, Capability, CgroupClaim, CgroupTrust, Credentials,
-    DirectoryEntry, Endpoints, ExecutableInfo, FactFuture, FactName, FactResult, FactSource,
+    DirectoryEntry, Doubt, Endpoints, ExecutableInfo, FactFuture, FactName, FactResult, FactSource,
     FileRoot, FileStatus, HttpError, HttpFuture, HttpRequest, HttpResponse, Interface, Lifetimes,
     Names, Namespace, Privileges, SystemdUnit,
     fixture::{Answered, Exchange, Fact, Recorded, RecordedFile},
@@ -123,6 +123,7 @@ impl Recorder {
         into.cgroups_claimed = read(facts.cgroups_claimed());
         into.namespaces = read(facts.namespaces());
         if granted.reach(Interface::Executable) {
+            into.doubts = read(facts.doubts());
             into.executable = read(facts.executable());
             into.executable_sha256 = Some(facts.executable_sha256().await.into());
         }
@@ -261,6 +262,9 @@ impl FactSource for Recorder {
     }
     fn executable(&self) -> FactResult<&ExecutableInfo> {
         self.facts.executable()
+    }
+    fn doubts(&self) -> FactResult<&[Doubt]> {
+        self.facts.doubts()
     }
     fn executable_sha256(&self) -> FactFuture<'_, String> {
         self.facts.executable_sha256()

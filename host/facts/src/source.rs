@@ -3,8 +3,9 @@ use std::{future::Future, pin::Pin};
 use witgate_identity::Assurance;
 
 use crate::{
-    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FactError,
-    FactName, FileRoot, FileStatus, Lifetimes, Names, Namespace, Privileges, SystemdUnit,
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Doubt, ExecutableInfo,
+    FactError, FactName, FileRoot, FileStatus, Lifetimes, Names, Namespace, Privileges,
+    SystemdUnit,
 };
 
 /// A fact, or why it is not there.
@@ -49,6 +50,8 @@ pub trait FactSource: Send + Sync + std::fmt::Debug {
     fn namespaces(&self) -> FactResult<&[Namespace]>;
     /// `executable.info`.
     fn executable(&self) -> FactResult<&ExecutableInfo>;
+    /// `executable.doubts`, by name.
+    fn doubts(&self) -> FactResult<&[Doubt]>;
 
     /// `executable.sha256`, in lower-case hexadecimal.
     fn executable_sha256(&self) -> FactFuture<'_, String>;

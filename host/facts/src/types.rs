@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Blob;
@@ -95,6 +97,62 @@ pub struct ExecutableInfo {
     pub deleted: bool,
     /// The path leads to this same file in our mount namespace.
     pub same_on_host: bool,
+}
+
+/// What speaks against taking a process for the program that `/proc/<pid>/exe` names. None is no
+/// proof: a careful process of the same uid shows none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The file has no name any more.
+    Deleted,
+    /// Nothing of the file is mapped: the link was set to it.
+    ExeNotMapped,
+    /// Its path leads to another file, or to none, in the daemon's mount namespace.
+    ForeignMount,
+    /// The file is memory (memfd_create(2)), which never had a name.
+    Memfd,
+    /// It lives in a user namespace other than the daemon's, where anybody may set the link.
+    NestedUserns,
+    /// Another process traces it (ptrace(2)), and can make it do anything.
+    Traced,
+}
+
+impl Doubt {
+    /// All of them, by name.
+    pub const ALL: [Self; 6] = [
+        Self::Deleted,
+        Self::ExeNotMapped,
+        Self::ForeignMount,
+        Self::Memfd,
+        Self::NestedUserns,
+        Self::Traced,
+    ];
+
+    /// The word in WIT.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::ExeNotMapped => "exe_not_mapped",
+            Self::ForeignMount => "foreign_mount",
+            Self::Memfd => "memfd",
+            Self::NestedUserns => "nested_userns",
+            Self::Traced => "traced",
+        }
+    }
+
+    /// Whether the link may be a forgery, so that nothing is said about the file behind it.
+    #[must_use]
+    pub const fn withholds(self) -> bool {
+        matches!(self, Self::ExeNotMapped | Self::NestedUserns)
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One ancestor of the process.

@@ -154,6 +154,7 @@ fn everything() -> Recorded {
         cgroups_trusted,
         cgroups_claimed,
         namespaces,
+        doubts,
         executable,
         executable_sha256,
         ancestry,
@@ -168,7 +169,12 @@ fn everything() -> Recorded {
     assert!(credentials.is_some() && names.is_some() && label.is_some() && privileges.is_some());
     assert!(state.is_some() && start_time.is_some() && comm.is_some());
     assert!(cgroups_trusted.is_some() && cgroups_claimed.is_some() && namespaces.is_some());
-    assert!(executable.is_some() && executable_sha256.is_some() && ancestry.is_some());
+    assert!(
+        doubts.is_some()
+            && executable.is_some()
+            && executable_sha256.is_some()
+            && ancestry.is_some()
+    );
     assert!(cmdline.is_some() && systemd_unit.is_some());
     assert!(!environ.is_empty() && !host_files.is_empty() && !workload_files.is_empty());
     assert!(!exchanges.is_empty());

@@ -3,6 +3,7 @@
 mod ancestry;
 mod cmdline;
 mod digest;
+mod doubts;
 mod environ;
 mod executable;
 mod files;
@@ -13,18 +14,23 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
 use witgate_facts::{
-    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FactError,
-    FactFuture, FactName, FactResult, FactSet, FactSource, FileRoot, FileStatus, Lifetimes, Names,
-    Namespace, Privileges, SystemdUnit,
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Doubt, ExecutableInfo,
+    FactError, FactFuture, FactName, FactResult, FactSet, FactSource, FileRoot, FileStatus,
+    Lifetimes, Names, Namespace, Privileges, SystemdUnit,
 };
 use witgate_identity::Assurance;
 
 pub(crate) use self::digest::Digests;
-use self::{environ::Environment, executable::Executable, files::Files, pinned::Pinned};
+use self::{
+    environ::Environment,
+    executable::Executable,
+    files::Files,
+    pinned::{Account, Pinned},
+};
 use crate::{
     cgroups::{self, Trusted},
     error::{PeerError, fact_error},
-    limits,
+    limits, namespaces,
     parse::{self, Stat},
     probe::Tier,
     process_directory::ProcessDirectory,
@@ -94,8 +100,12 @@ pub struct ProcessFacts {
 /// The facts that come from the file `stat`.
 const OF_STAT: [FactName; 3] =
     [FactName::ProcessComm, FactName::ProcessStartTime, FactName::ProcessState];
+/// The facts that threads read which may hang.
+const MAY_HANG: [FactName; 3] =
+    [FactName::CmdlineArguments, FactName::EnvironVariables, FactName::FilesWorkload];
 /// The facts that rest upon which file is run.
-const OF_IMAGE: [FactName; 2] = [FactName::ExecutableInfo, FactName::ExecutableSha256];
+const OF_IMAGE: [FactName; 3] =
+    [FactName::ExecutableDoubts, FactName::ExecutableInfo, FactName::ExecutableSha256];
 
 impl ProcessFacts {
     pub(crate) async fn collect<S>(
@@ -122,8 +132,10 @@ impl ProcessFacts {
         }
         let link = directory.link(c"exe");
         let exe = link.as_deref().ok().map(|link| parse::printable(link, true));
+        let user_namespace = user_namespace(directory, wanted, &namespaces);
+        let account = Account::of(subject.uid(), user_namespace, reader);
         let executable = if any(&OF_IMAGE) {
-            Executable::read(subject, reader, link.map_err(fact_error)).await
+            Executable::read(subject, reader, link.map_err(fact_error), account).await
         } else {
             Err(FactError::Unsupported)
         };
@@ -134,10 +146,9 @@ impl ProcessFacts {
             Err(FactError::Unsupported)
         };
 
-        let user_namespace = namespaces.iter().flatten().find(|namespace| namespace.kind == "user");
         let snapshot = Arc::new(Snapshot {
             mount_namespace,
-            user_namespace: user_namespace.map(|namespace| namespace.inode),
+            user_namespace,
             image: executable.as_ref().ok().map(|executable| executable.image.clone()),
             cgroup,
         });
@@ -166,6 +177,7 @@ impl ProcessFacts {
                 directory: Arc::clone(directory),
                 pidfd: Arc::clone(subject.pidfd()),
                 reader: reader.clone(),
+                account,
                 credentials: Arc::new(subject.credentials().clone()),
             },
         })
@@ -193,6 +205,21 @@ impl ProcessFacts {
 
     fn if_wanted<T>(&self, fact: FactName, value: T) -> FactResult<T> {
         if self.wanted.contains(fact) { Ok(value) } else { Err(FactError::Unsupported) }
+    }
+}
+
+/// The inode of its user namespace, if something is wanted that depends on it and it can be read.
+fn user_namespace(
+    directory: &ProcessDirectory,
+    wanted: FactSet,
+    namespaces: &FactResult<Vec<Namespace>>,
+) -> Option<u64> {
+    let known = namespaces.iter().flatten().find(|namespace| namespace.kind == "user");
+    let needed = || OF_IMAGE.iter().chain(&MAY_HANG).any(|fact| wanted.contains(*fact));
+    match known {
+        Some(namespace) => Some(namespace.inode),
+        None if needed() => namespaces::inode(directory, c"ns/user").ok(),
+        None => None,
     }
 }
 
@@ -278,13 +305,19 @@ impl FactSource for ProcessFacts {
 
     fn executable(&self) -> FactResult<&ExecutableInfo> {
         self.if_wanted(FactName::ExecutableInfo, ())?;
-        borrow(&self.executable).map(|executable| &executable.info)
+        borrow(&self.executable)?.unwithheld()
+    }
+
+    fn doubts(&self) -> FactResult<&[Doubt]> {
+        // With any fact of the image, so that the why of a decision about one has them.
+        borrow(&self.executable).map(|executable| executable.doubts.as_slice())
     }
 
     fn executable_sha256(&self) -> FactFuture<'_, String> {
         Box::pin(async {
             self.if_wanted(FactName::ExecutableSha256, ())?;
             let executable = borrow(&self.executable)?;
+            executable.unwithheld()?;
             let read = || digest::sha256(&self.pinned, executable);
             self.sha256.get_or_init(read).await.clone()
         })

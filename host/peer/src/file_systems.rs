@@ -4,10 +4,10 @@
 const OWN: &[u64] = &[
     0x0000_ef53, // ext2, ext3, ext4
     0x5846_5342, // xfs
-    0x9123_683e, // btrfs
+    BTRFS,
     0x0102_1994, // tmpfs
     0x8584_58f6, // ramfs
-    0x794c_7630, // overlayfs
+    OVERLAY,
     0x7371_7368, // squashfs
     0xe0f5_e1e2, // erofs
     0xf2f5_2010, // f2fs
@@ -36,9 +36,20 @@ const FOREIGN: &[u64] = &[
     0x0000_0187, // autofs: the way to one of these
 ];
 
+/// Its subvolumes have devices of their own.
+const BTRFS: u64 = 0x9123_683e;
+
+/// A view of other file systems, which anybody may mount in a user namespace of their own.
+pub(crate) const OVERLAY: u64 = 0x794c_7630;
+
 /// Whether nobody but this kernel says what is in its files.
 pub(crate) fn is_own(magic: u64) -> bool {
     OWN.contains(&magic)
+}
+
+/// Whether a file's device is another to statx(2) than to `/proc/<pid>/maps`.
+pub(crate) const fn has_other_devices(magic: u64) -> bool {
+    matches!(magic, BTRFS | OVERLAY)
 }
 
 /// Whether somebody else says what is in its files, and whose they are.

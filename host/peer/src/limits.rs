@@ -27,6 +27,13 @@ pub const STATUS_FILE: usize = 1024 * 1024;
 /// Bytes of `/proc/<pid>/auxv`: the kernel keeps about 50 pairs of words (`AT_VECTOR_SIZE`).
 pub(crate) const AUXV_FILE: usize = 4 * 1024;
 
+/// Bytes of `/proc/<pid>/maps` in which the program file must appear to count as mapped: some 600
+/// mappings, and it is the first of all programs but the oddest.
+pub const MAPS_FILE: usize = 64 * 1024;
+
+/// Bytes of `/proc/<pid>/mountinfo`: a node with a thousand containers has some 500 KiB.
+pub(crate) const MOUNTINFO_FILE: usize = 2 * 1024 * 1024;
+
 /// Bytes of a link below `/proc/<pid>` (`PATH_MAX`, and the suffix of a deleted file).
 pub(crate) const LINK: usize = 4096 + 16;
 
@@ -83,11 +90,15 @@ pub const NAME_AGE: Duration = Duration::from_secs(60);
 /// clock a file system stamps with.
 pub const SETTLED: Duration = Duration::from_secs(2);
 
-/// Threads that may hang on file content or memory of workloads.
-pub const EXPENDABLE_THREADS: usize = 16;
+/// Threads that may hang on file content or memory of workloads. They are started when there is work,
+/// so what they cost is paid only where somebody makes them hang.
+pub const EXPENDABLE_THREADS: usize = 64;
 
 /// How many of them one uid may keep busy.
 pub const EXPENDABLE_THREADS_PER_UID: usize = 4;
+
+/// Whose share of those threads processes in other user namespaces use: that of `nobody`.
+pub(crate) const NESTED_SHARE: u32 = 65_534;
 
 /// Threads for the user database.
 pub(crate) const NAME_THREADS: usize = 2;

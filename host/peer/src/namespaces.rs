@@ -54,6 +54,13 @@ impl OwnNamespaces {
         own
     }
 
+    /// Whether this inode is that of the daemon's user namespace. Not, if the daemon could not read
+    /// its own.
+    pub(crate) fn is_own_user(&self, inode: u64) -> bool {
+        let own = self.0.iter().zip(KINDS).find(|(_, (kind, _))| *kind == "user");
+        own.is_some_and(|(own, _)| *own == Some(inode))
+    }
+
     /// All namespaces of a process that exist on this kernel, of which that of mounts is known.
     pub(crate) fn all(
         &self,

@@ -8,15 +8,17 @@
 mod cgroup;
 #[cfg(test)]
 mod fuzz;
+mod maps;
 mod mountinfo;
 mod stat;
 mod status;
 
 pub(crate) use self::{
     cgroup::{CgroupLine, cgroups},
+    maps::{MappedFile, mapped_file},
     mountinfo::{Mount, mounts},
     stat::{Stat, stat},
-    status::{groups, ids, privileges, status_field},
+    status::{groups, ids, privileges, status_field, tracer},
 };
 
 /// Text that anybody may look at: characters that control terminals or end lines, and bytes that

@@ -67,6 +67,9 @@ pub(crate) struct FileStat {
     pub(crate) changed: (i64, u32),
     /// Last change of the content, in seconds since 1970.
     pub(crate) modified: i64,
+    /// Names the mount it was looked at through, for ever (`STATX_MNT_ID_UNIQUE`); none before Linux
+    /// 6.8. Unlike a device number it is never given to another file system.
+    pub(crate) mount: Option<u64>,
 }
 
 /// How to open a file below a directory.
@@ -127,6 +130,8 @@ pub(crate) trait Sys: Send + Sync + Debug {
     /// statx(2) of what `path` leads to, magic links followed, without asking a network or user
     /// space file system for fresh values. An empty path means `dir` itself.
     fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno>;
+    /// The number that `mountinfo` has for the mount that it was opened through.
+    fn mount_id(&self, file: BorrowedFd<'_>) -> Result<u64, Errno>;
     /// The magic number of its file system (statfs(2)). May hang.
     fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno>;
 }
@@ -306,7 +311,9 @@ impl Sys for Linux {
 
     fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno> {
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-        let stat = rustix::fs::statx(dir, path, flags, StatxFlags::BASIC_STATS)?;
+        let wanted = StatxFlags::BASIC_STATS | MNT_ID_UNIQUE;
+        let stat = rustix::fs::statx(dir, path, flags, wanted)?;
+        let unique = stat.stx_mask & MNT_ID_UNIQUE.bits() != 0;
         Ok(FileStat {
             device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
             inode: stat.stx_ino,
@@ -318,7 +325,15 @@ impl Sys for Linux {
             blocks: stat.stx_blocks,
             changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
             modified: stat.stx_mtime.tv_sec,
+            mount: unique.then_some(stat.stx_mnt_id),
         })
+    }
+
+    fn mount_id(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+        let stat = rustix::fs::statx(file, c"", flags, StatxFlags::MNT_ID)?;
+        let has_it = stat.stx_mask & StatxFlags::MNT_ID.bits() != 0;
+        if has_it { Ok(stat.stx_mnt_id) } else { Err(Errno::NOSYS) }
     }
 
     fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
@@ -326,6 +341,9 @@ impl Sys for Linux {
         Ok(rustix::fs::fstatfs(file)?.f_type as u64)
     }
 }
+
+/// linux/stat.h, Linux 6.8.
+const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
 fn magic_link(named: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", named.as_raw_fd())

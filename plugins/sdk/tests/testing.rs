@@ -32,6 +32,7 @@ const EVERYTHING: &str = r#"{
     "namespaces.all": { "ok": [{ "kind": "mnt", "inode": 5, "host": false }] },
     "executable.info": { "ok": { "path": "/bin/x", "device": 1, "inode": 2, "size": 3,
         "deleted": false, "same_on_host": true } },
+    "executable.doubts": { "ok": ["traced"] },
     "executable.sha256": { "err": "too-large" },
     "ancestry.parents": { "ok": [{ "uid": 0, "gid": 0, "comm": "init", "executable": null,
         "start_time": 9 }] },
@@ -76,6 +77,7 @@ fn the_kernel_s_facts_are_those_of_the_fixture() {
 fn what_a_process_claims_is_that_of_the_fixture() {
     everything().during(|| {
         assert!(executable::info().unwrap().same_on_host);
+        assert_eq!(executable::doubts(), Ok(vec!["traced".to_owned()]));
         assert_eq!(executable::sha256(), Err(FactError::TooLarge));
         assert_eq!(ancestry::parents().unwrap()[0].comm, b"init");
         assert_eq!(cmdline::arguments().unwrap(), [b"x".to_vec(), b"\xff".to_vec()]);

@@ -11,12 +11,17 @@ pub(crate) const CREDENTIALS: Keys = &["uid", "gid", "supplementary_gid"];
 pub(crate) const NAMES: Keys = &["user", "group", "supplementary_group"];
 /// From `namespaces.all` and `cgroups.trusted`.
 pub(crate) const HOST: Keys = &["host"];
+/// From `executable.doubts`.
+pub(crate) const DOUBTS: Keys = &["doubt"];
 /// From `executable.info`.
 pub(crate) const PROGRAM: Keys = &["path", "foreign_path"];
 /// From `executable.sha256`.
 pub(crate) const SHA256: Keys = &["sha256"];
 
-const ALL: [Keys; 5] = [CREDENTIALS, NAMES, HOST, PROGRAM, SHA256];
+/// All that say something about the executable.
+pub(crate) const EXECUTABLE: [Keys; 3] = [DOUBTS, PROGRAM, SHA256];
+
+const ALL: [Keys; 6] = [CREDENTIALS, NAMES, HOST, DOUBTS, PROGRAM, SHA256];
 
 /// The keys that somebody wants in this call.
 #[derive(Debug, Clone)]
@@ -52,6 +57,8 @@ pub(crate) fn manifest() -> Manifest {
         Key::new("host", "in no container: the host's own pid and user namespace", "true")
             .derived_from(&["namespaces.all", "cgroups.trusted"])
             .single(),
+        Key::new("doubt", "what speaks against taking it for its executable", "traced")
+            .derived_from(&["executable.doubts"]),
         program(Key::new("path", "executable, if it is the host's own file", "/usr/sbin/nginx")),
         program(Key::new("foreign_path", "executable, if it is another file", "/usr/sbin/nginx")),
         Key::new("sha256", "digest of the executable", EXAMPLE_SHA256)

@@ -16,6 +16,7 @@ use witgate_sdk::{
 };
 
 use crate::{
+    answer::Answer,
     keys::{Keys, Wanted},
     report::Facts,
     settings::Settings,
@@ -40,21 +41,26 @@ impl Attestor for Unix {
             names: ask(&wanted, keys::NAMES, process::names),
             namespaces: ask(&wanted, keys::HOST, namespaces::all),
             cgroups: ask(&wanted, keys::HOST, cgroups::trusted),
+            doubts: None,
             program: None,
             sha256: None,
         };
-        if !wanted.has_any(keys::PROGRAM) && !wanted.has_any(keys::SHA256) {
+        if !keys::EXECUTABLE.iter().any(|keys| wanted.has_any(keys)) {
             return Ok(facts.answer(&wanted).report());
         }
         if !Settings::current().map_err(Failure::Failed)?.discover_workload_path {
-            let answer = facts.answer(&wanted);
-            let answer = answer.unknown_each(keys::PROGRAM, OFF).unknown_each(keys::SHA256, OFF);
+            let answer = keys::EXECUTABLE.into_iter().fold(facts.answer(&wanted), switched_off);
             return Ok(answer.report());
         }
+        let doubts = ask(&wanted, keys::DOUBTS, executable::doubts);
         let program = ask(&wanted, keys::PROGRAM, executable::info);
         let sha256 = ask(&wanted, keys::SHA256, executable::sha256);
-        Ok(Facts { program, sha256, ..facts }.answer(&wanted).report())
+        Ok(Facts { doubts, program, sha256, ..facts }.answer(&wanted).report())
     }
+}
+
+fn switched_off<'a>(answer: Answer<'a>, keys: Keys) -> Answer<'a> {
+    answer.unknown_each(keys, OFF)
 }
 
 const OFF: &str = "switched off by the setting discover_workload_path";

@@ -18,6 +18,7 @@ pub(crate) struct Facts {
     pub(crate) names: Asked<NameSet>,
     pub(crate) namespaces: Asked<Vec<Namespace>>,
     pub(crate) cgroups: Asked<Vec<TrustedEntry>>,
+    pub(crate) doubts: Asked<Vec<String>>,
     pub(crate) program: Asked<Program>,
     pub(crate) sha256: Asked<String>,
 }
@@ -36,6 +37,9 @@ impl Facts {
         let answer = add(answer, keys::CREDENTIALS, self.credentials, credentials);
         let answer = add(answer, keys::NAMES, self.names, names);
         let answer = add(answer, keys::HOST, both(self.namespaces, self.cgroups), host);
+        let answer = add(answer, keys::DOUBTS, self.doubts, |answer, doubts| {
+            answer.selector_each("doubt", doubts)
+        });
         let answer = add(answer, keys::PROGRAM, self.program, program);
         add(answer, keys::SHA256, self.sha256, |answer, digest| answer.selector("sha256", digest))
     }

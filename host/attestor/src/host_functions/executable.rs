@@ -22,6 +22,12 @@ impl Host for Sandbox {
         })
     }
 
+    fn doubts(&mut self) -> Told<Vec<String>> {
+        self.fact(FactName::ExecutableDoubts, |facts| {
+            Ok(facts.doubts()?.iter().map(ToString::to_string).collect())
+        })
+    }
+
     async fn sha256(&mut self) -> Told<String> {
         let fact = FactName::ExecutableSha256;
         let source = self.source(fact, || Question::Fact(fact))?;

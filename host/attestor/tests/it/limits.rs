@@ -258,6 +258,9 @@ impl FactSource for SlowFile {
     fn executable(&self) -> witgate_facts::FactResult<&witgate_facts::ExecutableInfo> {
         self.0.executable()
     }
+    fn doubts(&self) -> witgate_facts::FactResult<&[witgate_facts::Doubt]> {
+        self.0.doubts()
+    }
     fn ancestry(&self) -> FactFuture<'_, Vec<witgate_facts::Ancestor>> {
         self.0.ancestry()
     }

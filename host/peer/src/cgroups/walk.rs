@@ -87,6 +87,7 @@ mod tests {
             blocks: 0,
             changed: (0, 0),
             modified: 0,
+            mount: None,
         }
     }
 

@@ -14,7 +14,7 @@ use witgate_facts::{FactError, FactResult};
 use super::{executable::Executable, pinned::Pinned};
 use crate::{
     error::fact_error,
-    file_systems, limits,
+    file_systems, limits, parse,
     process_directory::ProcessDirectory,
     reader::ReadSettings,
     sys::{FileStat, Open, Sys},
@@ -28,17 +28,22 @@ const TYPE: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
 /// A file as it was when it was hashed: any write changes its ctime.
+///
+/// The mount says which file system it is: a device number is given to another one after that has
+/// been unmounted, and anybody may mount one, in a user namespace, that shows any inode and ctime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Version {
-    device: u64,
+    mount: u64,
     inode: u64,
     size: u64,
     changed: (i64, u32),
 }
 
 impl Version {
-    const fn of(stat: &FileStat) -> Self {
-        Self { device: stat.device, inode: stat.inode, size: stat.size, changed: stat.changed }
+    /// None where the kernel does not name mounts for ever: nothing is kept there.
+    fn of(stat: &FileStat) -> Option<Self> {
+        let mount = stat.mount?;
+        Some(Self { mount, inode: stat.inode, size: stat.size, changed: stat.changed })
     }
 
     /// Left alone for so long that a later write would show: a clock that stamps files may stand
@@ -79,17 +84,18 @@ pub(super) async fn sha256(pinned: &Pinned, executable: &Executable) -> FactResu
     let reader = &pinned.reader;
     let settings = &reader.0.settings;
     let stat = executable.stat;
-    if let Some(digest) = reader.0.digests.get(&Version::of(&stat)) {
+    let version = Version::of(&stat);
+    if let Some(digest) = version.and_then(|version| reader.0.digests.get(&version)) {
         return Ok(digest);
     }
     check_size(&stat, settings)?;
     let deadline = Instant::now() + settings.deadline;
     let reader_of_job = reader.clone();
     let job = move |directory: &ProcessDirectory| {
-        let settled = Version::of(&stat).settled();
+        let settled = version.filter(Version::settled);
         let digest = hash(directory, &stat, &reader_of_job.0.settings, deadline)?;
-        if settled {
-            reader_of_job.0.digests.put(Version::of(&stat), &digest);
+        if let Some(version) = settled {
+            reader_of_job.0.digests.put(version, &digest);
         }
         Ok(digest)
     };
@@ -131,17 +137,31 @@ fn open_hashable(directory: &ProcessDirectory, sys: &dyn Sys) -> FactResult<Owne
     allowed(sys, &named)?;
     let file = sys.open_at(directory.as_fd(), c"exe", Open::Read).map_err(fact_error)?;
     // The process may have begun another program in between.
-    allowed(sys, &file)?;
+    if allowed(sys, &file)? == file_systems::OVERLAY {
+        mounted_where_it_lives(directory, &file)?;
+    }
     Ok(file)
 }
 
-fn allowed(sys: &dyn Sys, file: &OwnedFd) -> FactResult<()> {
+/// The magic number of its file system.
+fn allowed(sys: &dyn Sys, file: &OwnedFd) -> FactResult<u64> {
     let magic = sys.file_system(file.as_fd()).map_err(fact_error)?;
-    if file_systems::is_own(magic) { Ok(()) } else { Err(FactError::Unsupported) }
+    if file_systems::is_own(magic) { Ok(magic) } else { Err(FactError::Unsupported) }
+}
+
+/// An overlay that anybody mounted may show files that somebody else answers for, and it can be run
+/// from elsewhere by descriptor. One in the mount namespace of a process that lives in our user
+/// namespace (others' executables are withheld) was mounted by root: nobody else may mount there.
+fn mounted_where_it_lives(directory: &ProcessDirectory, file: &OwnedFd) -> FactResult<()> {
+    let id = directory.sys().mount_id(file.as_fd()).map_err(fact_error)?;
+    let text = directory.read_start(c"mountinfo", limits::MOUNTINFO_FILE).map_err(fact_error)?.0;
+    let there = parse::mounts(&text).any(|mount| mount.id == id && mount.kind == "overlay");
+    if there { Ok(()) } else { Err(FactError::Unsupported) }
 }
 
 fn unchanged(expected: &FileStat, now: &FileStat) -> FactResult<()> {
-    if Version::of(expected) == Version::of(now) {
+    let version = |stat: &FileStat| (stat.device, stat.inode, stat.size, stat.changed, stat.mount);
+    if version(expected) == version(now) {
         return Ok(());
     }
     Err(FactError::Io("the executable changed while it was read".to_owned()))
@@ -188,7 +208,7 @@ mod tests {
     #[test]
     fn only_file_systems_that_are_this_kernels_own_are_read() {
         let temporary = tempfile::tempfile().unwrap();
-        assert_eq!(allowed(&crate::sys::Linux, &temporary.into()), Ok(()));
+        assert!(allowed(&crate::sys::Linux, &temporary.into()).is_ok());
         let proc = std::fs::File::open("/proc/self/stat").unwrap();
         assert_eq!(allowed(&crate::sys::Linux, &proc.into()), Err(FactError::Unsupported));
     }
@@ -196,7 +216,7 @@ mod tests {
     #[test]
     fn a_file_that_was_just_written_has_not_settled() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
-        let changed = |seconds| Version { device: 1, inode: 1, size: 1, changed: (seconds, 0) };
+        let changed = |seconds| Version { mount: 1, inode: 1, size: 1, changed: (seconds, 0) };
         assert!(changed(now - 60).settled());
         assert!(!changed(now).settled() && !changed(now + 60).settled());
         assert!(
@@ -208,7 +228,7 @@ mod tests {
     fn digests_that_are_kept_are_bounded() {
         let digests = Digests::default();
         for inode in 0..=limits::CACHED_DIGESTS as u64 {
-            digests.put(Version { device: 1, inode, size: 1, changed: (0, 0) }, "0");
+            digests.put(Version { mount: 1, inode, size: 1, changed: (0, 0) }, "0");
         }
         assert!(digests.map().len() <= limits::CACHED_DIGESTS);
     }

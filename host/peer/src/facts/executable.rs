@@ -8,8 +8,12 @@ use std::{
 };
 
 use rustix::io::Errno;
-use witgate_facts::{ExecutableInfo, FactResult};
+use witgate_facts::{Doubt, ExecutableInfo, FactResult};
 
+use super::{
+    doubts::{self, Look},
+    pinned::Account,
+};
 use crate::{
     error::fact_error,
     parse,
@@ -26,7 +30,8 @@ const DELETED: &[u8] = b" (deleted)";
 /// The file that a process runs, as of one look.
 #[derive(Debug, Clone)]
 pub(super) struct Executable {
-    pub(super) info: ExecutableInfo,
+    info: ExecutableInfo,
+    pub(super) doubts: Vec<Doubt>,
     pub(super) stat: FileStat,
     pub(super) image: Image,
 }
@@ -34,17 +39,22 @@ pub(super) struct Executable {
 impl Executable {
     /// `link` was read before; between that and the look at the file the process may have begun
     /// another program, so both are compared again at the end.
+    ///
+    /// `account` is whose share of the threads that may hang it takes.
     pub(super) async fn read<S>(
         subject: &Subject<S>,
         reader: &FactReader,
         link: FactResult<Vec<u8>>,
+        account: Account,
     ) -> FactResult<Self> {
         let link = link?;
         let stat = subject.directory().stat(c"exe").map_err(fact_error)?;
         let deleted = stat.links == 0;
         let path = if deleted { link.strip_suffix(DELETED).unwrap_or(&link) } else { &link };
         let same_on_host =
-            !deleted && same_on_host(subject.directory(), subject.uid(), reader, path, &stat).await;
+            !deleted && same_on_host(subject.directory(), account, reader, path, &stat).await;
+        let look = look(subject, reader, account, stat).await?;
+        let doubts = doubts::all(&look, account.nested, &link, stat.links, same_on_host);
         let info = ExecutableInfo {
             path: parse::printable(path, true),
             device: stat.device,
@@ -54,8 +64,25 @@ impl Executable {
             same_on_host,
         };
         let image = Image { device: stat.device, inode: stat.inode, link };
-        Ok(Self { info, stat, image })
+        Ok(Self { info, doubts, stat, image })
     }
+
+    /// What is known of the file, unless the link to it may be a forgery.
+    pub(super) fn unwithheld(&self) -> FactResult<&ExecutableInfo> {
+        doubts::withheld(&self.doubts).map(|()| &self.info)
+    }
+}
+
+/// On a thread that may hang.
+async fn look<S>(
+    subject: &Subject<S>,
+    reader: &FactReader,
+    account: Account,
+    stat: FileStat,
+) -> FactResult<Look> {
+    let directory = Arc::clone(subject.directory());
+    let look = move || Look::at(&directory, &stat);
+    reader.0.workers.run(account.share(), reader.0.settings.deadline, look).await?
 }
 
 /// Whether the path leads to the same file in our mount namespace.
@@ -64,7 +91,7 @@ impl Executable {
 /// the same file, and a different file has another device or inode.
 async fn same_on_host(
     directory: &Arc<ProcessDirectory>,
-    uid: u32,
+    account: Account,
     reader: &FactReader,
     path: &[u8],
     stat: &FileStat,
@@ -84,7 +111,8 @@ async fn same_on_host(
         Err(Errno::AGAIN | Errno::INVAL) => {
             let named = Arc::clone(directory);
             let open = move || named.sys().open_named(&path).ok();
-            let file = reader.0.workers.run(uid, reader.0.settings.deadline, open).await;
+            let file =
+                reader.0.workers.run(account.share(), reader.0.settings.deadline, open).await;
             file.ok().flatten().is_some_and(|file| leads_there(&file, directory))
         }
         Err(_) => false,

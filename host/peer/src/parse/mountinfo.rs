@@ -1,6 +1,8 @@
 /// What is used of a line of proc(5) `mountinfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mount {
+    /// Its number, as statx(2) has it.
+    pub(crate) id: u64,
     /// Device of the file system.
     pub(crate) major: u32,
     /// Its minor number.
@@ -23,13 +25,15 @@ pub(crate) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount> {
 fn mount(line: &[u8]) -> Option<Mount> {
     // 36 35 98:0 /root /point rw,noatime optional:1 fields:2 - type source options
     let mut fields = line.split(|byte| *byte == b' ');
-    let device = std::str::from_utf8(fields.nth(2)?).ok()?;
+    let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+    let device = std::str::from_utf8(fields.nth(1)?).ok()?;
     let (major, minor) = device.split_once(':')?;
     let (root, point) = (unescape(fields.next()?), unescape(fields.next()?));
     let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
     let kind = String::from_utf8(rest.next()?.to_vec()).ok()?;
     let options = String::from_utf8_lossy(rest.nth(1)?).into_owned();
     Some(Mount {
+        id,
         major: major.parse().ok()?,
         minor: minor.parse().ok()?,
         root,
@@ -68,6 +72,7 @@ mod tests {
             32 31 0:29 /docker/x /sys/fs/cgroup/cpu\xff rw,relatime - cgroup cgroup rw,cpu,cpuacct\n\nbad line\n";
         let mounts: Vec<_> = mounts(text).collect();
         assert_eq!(mounts.len(), 2);
+        assert_eq!((mounts[0].id, mounts[1].id), (31, 32));
         assert_eq!(mounts[0].point, b"/sys/fs/cgroup/my dir");
         assert_eq!((mounts[0].kind.as_str(), mounts[0].major, mounts[0].minor), ("cgroup2", 0, 28));
         assert_eq!(

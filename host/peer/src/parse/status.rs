@@ -30,6 +30,11 @@ pub(crate) fn groups(text: &[u8]) -> Option<Vec<u32>> {
     status_field(text, b"Groups")?.split_ascii_whitespace().map(|id| id.parse().ok()).collect()
 }
 
+/// Number of the process that traces it, 0 for none or one that we cannot see.
+pub(crate) fn tracer(text: &[u8]) -> Option<u32> {
+    status_field(text, b"TracerPid")?.parse().ok()
+}
+
 /// What the process may still do.
 pub(crate) fn privileges(text: &[u8]) -> Option<Privileges> {
     let mask = |name: &[u8]| u64::from_str_radix(status_field(text, name)?, 16).ok();

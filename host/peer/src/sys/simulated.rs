@@ -177,6 +177,9 @@ impl Sys for Simulated {
     fn stat_at(&self, dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat, Errno> {
         Linux.stat_at(dir, path)
     }
+    fn mount_id(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
+        Linux.mount_id(file)
+    }
     fn file_system(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
         self.check(Call::FileSystem)?;
         Linux.file_system(file)

@@ -91,6 +91,9 @@ interfaces! {
         pub fn info() -> Result<Program, FactError> {
             answer(|call| call.fact(call.recorded.executable.as_ref()))
         }
+        pub fn doubts() -> Result<Vec<String>, FactError> {
+            answer(|call| call.fact(call.recorded.doubts.as_ref()))
+        }
         pub fn sha256() -> Result<String, FactError> {
             answer(|call| call.fact(call.recorded.executable_sha256.as_ref()))
         }

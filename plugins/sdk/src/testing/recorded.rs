@@ -57,6 +57,8 @@ pub(super) struct Recorded {
     pub(super) cgroups_claimed: Option<Fact<Vec<ClaimedEntry>>>,
     #[serde(rename = "namespaces.all")]
     pub(super) namespaces: Option<Fact<Vec<Namespace>>>,
+    #[serde(rename = "executable.doubts")]
+    pub(super) doubts: Option<Fact<Vec<String>>>,
     #[serde(rename = "executable.info")]
     pub(super) executable: Option<Fact<Program>>,
     #[serde(rename = "executable.sha256")]

@@ -20,6 +20,7 @@ fn facts() -> Facts {
         })),
         namespaces: Some(Ok(vec![own("pid"), own("user")])),
         cgroups: Some(Ok(vec![service])),
+        doubts: Some(Ok(vec!["traced".to_owned()])),
         program: Some(Ok(program("/usr/sbin/nginx"))),
         sha256: Some(Ok("e3".repeat(32))),
     }
@@ -66,6 +67,7 @@ fn everything_that_is_known_is_said_in_spires_words() {
         "group:www-data",
         "supplementary_group:docker",
         "host:true",
+        "doubt:traced",
         "path:/usr/sbin/nginx",
         &digest,
     ];
@@ -76,11 +78,12 @@ fn everything_that_is_known_is_said_in_spires_words() {
 #[test]
 fn a_fact_that_cannot_be_read_costs_its_own_keys_and_no_other() {
     let all = selectors(&everything(facts())).len();
-    let cases: [(Facts, &[&str], usize); 6] = [
+    let cases: [(Facts, &[&str], usize); 7] = [
         (Facts { credentials: Some(Err(FactError::Denied)), ..facts() }, keys::CREDENTIALS, 4),
         (Facts { names: Some(Err(FactError::Denied)), ..facts() }, keys::NAMES, 3),
         (Facts { namespaces: Some(Err(FactError::Denied)), ..facts() }, keys::HOST, 1),
         (Facts { cgroups: Some(Err(FactError::Unsupported)), ..facts() }, keys::HOST, 1),
+        (Facts { doubts: Some(Err(FactError::Denied)), ..facts() }, keys::DOUBTS, 1),
         (Facts { program: Some(Err(FactError::Denied)), ..facts() }, keys::PROGRAM, 1),
         (Facts { sha256: Some(Err(FactError::TooLarge)), ..facts() }, keys::SHA256, 1),
     ];
@@ -168,11 +171,11 @@ fn only_what_is_wanted_is_said() {
 #[test]
 fn too_many_groups_cost_their_own_keys() {
     let all = everything(in_groups(500, 32));
-    assert_eq!(all.selectors().len(), 2 * 500 + 7);
+    assert_eq!(all.selectors().len(), 2 * 500 + 8);
     assert!(all.selectors().len() <= 1024 && all.unknown_keys().is_empty());
 
     let report = everything(in_groups(501, 32));
-    assert_eq!(report.selectors().len(), 7);
+    assert_eq!(report.selectors().len(), 8);
     assert_eq!(unknown(&report), ["supplementary_gid", "supplementary_group"]);
     for unknown in report.unknown_keys() {
         assert_eq!(unknown.reason, "too many groups: 501, the limit is 500");
@@ -187,5 +190,5 @@ fn names_that_are_too_long_together_cost_their_own_key() {
     assert!(everything(in_groups(128, 512)).unknown_keys().is_empty());
     let report = everything(in_groups(129, 512));
     assert_eq!(unknown(&report), ["supplementary_group"]);
-    assert_eq!(report.selectors().len(), 129 + 7);
+    assert_eq!(report.selectors().len(), 129 + 8);
 }

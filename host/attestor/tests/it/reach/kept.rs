@@ -6,9 +6,9 @@ use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 use witgate_attestor::{BreakerState, Outcome, Use, limits};
 use witgate_facts::{
-    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, ExecutableInfo, FactFuture,
-    FactName, FactResult, FactSource, FileRoot, FileStatus, Lifetimes, Names, Namespace,
-    Privileges, SystemdUnit, fixture::Recorded,
+    Ancestor, CgroupClaim, CgroupTrust, Credentials, DirectoryEntry, Doubt, ExecutableInfo,
+    FactFuture, FactName, FactResult, FactSource, FileRoot, FileStatus, Lifetimes, Names,
+    Namespace, Privileges, SystemdUnit, fixture::Recorded,
 };
 use witgate_identity::{Assurance, Wanted};
 
@@ -195,6 +195,9 @@ impl FactSource for Slow {
     }
     fn executable(&self) -> FactResult<&ExecutableInfo> {
         self.facts.executable()
+    }
+    fn doubts(&self) -> FactResult<&[Doubt]> {
+        self.facts.doubts()
     }
     fn executable_sha256(&self) -> FactFuture<'_, String> {
         self.facts.executable_sha256()
