@@ -22,6 +22,7 @@
 
 mod body;
 mod cgroup;
+mod memory;
 mod spawn;
 mod wire;
 
@@ -40,6 +41,7 @@ use rustix::process::{
 
 pub use self::{cgroup::Cgroup, spawn::Spawn};
 use self::{
+    memory::Forgery,
     spawn::Spawned,
     wire::{Answer, Op},
 };
@@ -242,6 +244,37 @@ impl Actor {
         if let Some(answer) = wire::receive(self.commands.as_fd()) {
             panic!("exec {}: {}", program.as_ref().display(), answer.error());
         }
+    }
+
+    /// Has its link to the executable lead to another file, from a user namespace of its own, in which
+    /// it is from then on.
+    #[track_caller]
+    pub fn forge_executable(&self, file: impl AsRef<Path>) {
+        self.forge(Forgery::Inside, file.as_ref());
+    }
+
+    /// The same, but by a helper that shares its memory: it stays in the namespaces it is in.
+    /// `mapped`: and it maps the file, as if it ran it.
+    #[track_caller]
+    pub fn forge_executable_outside(&self, file: impl AsRef<Path>, mapped: bool) {
+        let how = if mapped { Forgery::OutsideMapped } else { Forgery::Outside };
+        self.forge(how, file.as_ref());
+    }
+
+    #[track_caller]
+    fn forge(&self, how: Forgery, file: &Path) {
+        let mut payload = words(&[how as u32]);
+        payload.extend(file.as_os_str().as_bytes());
+        payload.push(0);
+        self.command(Op::ForgeExecutable, &payload);
+    }
+
+    /// Has its command line and environment be what is in this file, of which a page is mapped.
+    #[track_caller]
+    pub fn show_arguments(&self, file: impl AsRef<Path>) {
+        let mut payload = file.as_ref().as_os_str().as_bytes().to_vec();
+        payload.push(0);
+        self.command(Op::ShowArguments, &payload);
     }
 
     /// The main thread ends; another one goes on and takes the commands.

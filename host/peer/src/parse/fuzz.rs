@@ -4,7 +4,7 @@ use std::{ffi::CString, fs};
 
 use witgate_testkit::fuzz_target;
 
-use super::{cgroups, groups, ids, mounts, printable, privileges, stat};
+use super::{MappedFile, cgroups, groups, ids, mapped_file, mounts, printable, privileges, stat};
 use crate::{
     cgroups::{Bucket, claimed, summary},
     sys::Ids,
@@ -146,6 +146,21 @@ fn assert_bucket(bucket: &str, text: &[u8]) {
             assert!(v2.is_none_or(|(_, first)| first == name));
         }
     }
+}
+
+/// The input is a line, and then the name of a file that is mapped.
+#[test]
+fn maps() {
+    let words = &[" ", "fe:1f", "00:00", "-1", " 0 ", "ffffffff:100000000", "[stack]", "\t"];
+    fuzz_target!("maps").words(words).check(|input| {
+        if let Some(file) = mapped_file(input) {
+            let text = String::from_utf8_lossy(input);
+            assert!(file.inode != 0 && text.contains(&file.inode.to_string()));
+        }
+        let line = [b"1000-2000 r-xp 00000000 fe:1f 1311      ", input].concat();
+        let file = MappedFile { device: (0xfe, 0x1f), inode: 1311 };
+        assert_eq!(mapped_file(&line), Some(file));
+    });
 }
 
 /// The input is a file, and then the root, place and source of a mount that the kernel wrote.

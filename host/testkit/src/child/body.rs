@@ -11,7 +11,7 @@
 )]
 #![expect(
     unsafe_code,
-    reason = "fork, and system calls after it, cannot be had safely; everything is in this file"
+    reason = "fork, and system calls after it, cannot be had safely; everything is here and in memory.rs"
 )]
 
 use std::{
@@ -24,7 +24,10 @@ use std::{
 
 use libc::{c_int, c_long, c_void};
 
-use super::wire::{Op, PACKET, READ};
+use super::{
+    memory,
+    wire::{Op, PACKET, READ},
+};
 
 /// Where the command socket is in every actor.
 const COMMANDS: c_int = 3;
@@ -87,7 +90,7 @@ fn errno() -> c_int {
 }
 
 /// 0, or the errno.
-fn status(result: c_long) -> c_int {
+pub(super) fn status(result: c_long) -> c_int {
     if result == -1 { errno() } else { 0 }
 }
 
@@ -95,6 +98,10 @@ fn status(result: c_long) -> c_int {
 fn call(number: c_long, a: c_long, b: c_long, c: c_long) -> c_int {
     // SAFETY: used for calls below whose arguments are numbers, not addresses.
     status(unsafe { libc::syscall(number, a, b, c) })
+}
+
+pub(super) fn close(descriptor: c_int) {
+    call(libc::SYS_close, descriptor.into(), 0, 0);
 }
 
 #[derive(Clone, Copy)]
@@ -127,6 +134,7 @@ impl Actor {
             Op::EndMainThread => return self.end_main_thread(),
             Op::Exec => exec(payload),
             Op::Exit => exit(payload.first().copied().unwrap_or_default().into()),
+            Op::ForgeExecutable => memory::forge_executable(payload),
             Op::Fork => return fork(*self, descriptor),
             Op::Give => return answer(0, &[], self.connection),
             Op::Gids => set_ids(libc::SYS_setresgid, payload),
@@ -134,6 +142,7 @@ impl Actor {
             Op::Groups => set_groups(payload.as_ptr().cast(), payload.len() / 4),
             Op::Name => set_name(payload),
             Op::Receive => return receive_data(self.connection),
+            Op::ShowArguments => memory::show_arguments(payload),
             Op::Send => send_data(self.connection, payload),
             Op::Take => self.keep(descriptor),
             Op::Uids => set_ids(libc::SYS_setresuid, payload),
@@ -165,7 +174,7 @@ impl Actor {
     }
 }
 
-fn word(payload: &[u8], index: usize) -> u32 {
+pub(super) fn word(payload: &[u8], index: usize) -> u32 {
     let bytes = payload.get(index * 4..).and_then(<[u8]>::first_chunk);
     u32::from_le_bytes(bytes.copied().unwrap_or_default())
 }
@@ -196,7 +205,7 @@ fn set_group_range(first: u32, count: u32) -> c_int {
 }
 
 /// Memory that is never given back; null if there is none.
-fn map(bytes: usize) -> *mut c_void {
+pub(super) fn map(bytes: usize) -> *mut c_void {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping touches no other.

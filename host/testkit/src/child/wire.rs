@@ -27,6 +27,7 @@ pub(super) enum Op {
     EndMainThread,
     Exec,
     Exit,
+    ForgeExecutable,
     Fork,
     Give,
     Gids,
@@ -35,19 +36,21 @@ pub(super) enum Op {
     Name,
     Receive,
     Send,
+    ShowArguments,
     Take,
     Uids,
     Unshare,
 }
 
 impl Op {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Connect,
         Self::ConnectAs,
         Self::Disconnect,
         Self::EndMainThread,
         Self::Exec,
         Self::Exit,
+        Self::ForgeExecutable,
         Self::Fork,
         Self::Give,
         Self::Gids,
@@ -56,6 +59,7 @@ impl Op {
         Self::Name,
         Self::Receive,
         Self::Send,
+        Self::ShowArguments,
         Self::Take,
         Self::Uids,
         Self::Unshare,
