@@ -21,8 +21,11 @@ pub(crate) async fn metrics(State(admin): State<Shared>) -> Response {
     let mut registry = Registry::with_prefix("witgate");
     admin.decider.metrics().register(&mut registry);
     crate::loaded::register_plugins(&admin.decider, &mut registry);
+    let reads = admin.decider.reader().reads();
     let gauges = [
         ("connections", "Open connections", admin.decider.admission().open_connections()),
+        ("reads_busy", "Threads busy with what a workload can make hang", reads.busy),
+        ("reads_overdue", "Such reads that nobody waits for any more", reads.overdue),
         ("decisions_kept", "Decisions in the ring", admin.decider.ring().horizon().kept),
     ];
     for (name, help, value) in gauges {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use witgate_attestor::{BreakerState, OutcomeKind, Plugin};
 use witgate_decision::{
-    Horizon,
+    Horizon, Reads,
     audit::{AuditHealth, AuditState},
 };
 
@@ -96,6 +96,8 @@ pub struct Status {
     pub endpoints: Vec<EndpointView>,
     /// Open connections.
     pub connections: usize,
+    /// Threads that read what a workload can make hang.
+    pub reads: Reads,
     /// How far back decisions can be looked at.
     pub horizon: Horizon,
     /// The audit log, with the head that an auditor writes down.
@@ -177,6 +179,7 @@ pub(crate) async fn status(State(admin): State<Shared>) -> Json<Status> {
         plugins,
         endpoints: loaded.endpoints,
         connections: decider.admission().open_connections(),
+        reads: decider.reader().reads(),
         horizon: decider.ring().horizon(),
         audit: decider.audit().health().into(),
         reloads: admin.control.reloads(),

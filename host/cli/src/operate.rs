@@ -3,6 +3,7 @@
 use hyper::Method;
 use witgate_admin::{EndpointView, PluginState, ReloadReport, Status};
 use witgate_attestor::BreakerState;
+use witgate_peer::Reads;
 use witgate_protocol::frame::printable;
 
 use crate::{
@@ -47,6 +48,7 @@ fn for_people(status: &Status) -> String {
         ),
         format!("audit head    {}", status.audit.head),
     ];
+    lines.extend(reads_for_people(status.reads));
     lines.extend(status.plugins.iter().map(plugin_for_people));
     lines.extend(status.endpoints.iter().map(endpoint_for_people));
     lines.extend(status.readiness.reasons.iter().map(|reason| format!("not ready: {reason}")));
@@ -62,6 +64,17 @@ fn for_people(status: &Status) -> String {
 }
 
 /// What it is, who says so, and how it does.
+/// Only when something hangs.
+fn reads_for_people(reads: Reads) -> Option<String> {
+    let Reads { threads, busy, overdue, waiting } = reads;
+    (overdue > 0).then(|| {
+        format!(
+            "reads         {overdue} hang, by what a workload does; {busy} of {threads} threads busy, \
+             {waiting} wait"
+        )
+    })
+}
+
 fn plugin_for_people(plugin: &PluginState) -> String {
     let provenance = &plugin.provenance;
     let mut said = Vec::new();

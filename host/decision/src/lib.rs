@@ -38,3 +38,4 @@ pub use self::{
     ring::{Filter, Horizon, Kept, Ring},
     watch::Watch,
 };
+pub use witgate_peer::Reads;

@@ -104,7 +104,10 @@ pub(crate) const NESTED_SHARE: u32 = 65_534;
 pub(crate) const NAME_THREADS: usize = 2;
 
 /// Jobs that may wait for a thread.
-pub(crate) const WAITING_JOBS: usize = 256;
+pub(crate) const WAITING_JOBS: usize = 1_024;
+
+/// How many of them may be one uid's.
+pub(crate) const WAITING_JOBS_PER_UID: usize = 32;
 
 /// How long an idle thread stays.
 pub(crate) const IDLE_THREAD: Duration = Duration::from_secs(10);

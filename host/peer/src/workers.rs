@@ -21,13 +21,13 @@ use witgate_facts::FactError;
 use crate::limits;
 
 /// How busy the threads are that may hang.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Reads {
     /// Threads there are.
     pub threads: usize,
     /// Those with a job.
     pub busy: usize,
-    /// Jobs that nobody waits for any more and that have not ended: likely hanging.
+    /// Jobs that nobody waits for any more and that have not ended: hanging, or behind such.
     pub overdue: usize,
     /// Jobs that wait for a thread.
     pub waiting: usize,
@@ -47,6 +47,12 @@ struct State {
     threads: usize,
     idle: usize,
     busy: HashMap<u32, usize>,
+}
+
+impl State {
+    fn busy(&self, share: u32) -> usize {
+        self.busy.get(&share).copied().unwrap_or_default()
+    }
 }
 
 struct Shared {
@@ -166,11 +172,13 @@ impl Shared {
         let busy = || FactError::Io("too many reads are waiting".to_owned());
         let mut state = self.state();
         let own = state.waiting.iter().filter(|waiting| waiting.share == job.share).count();
-        if state.waiting.len() >= limits::WAITING_JOBS || own >= limits::WAITING_JOBS / 4 {
+        if state.waiting.len() >= limits::WAITING_JOBS || own >= limits::WAITING_JOBS_PER_UID {
             return Err(busy());
         }
+        let begins = state.busy(job.share) + own < self.threads_per_share;
         state.waiting.push_back(job);
-        if state.idle >= state.waiting.len() || state.threads >= self.threads {
+        // A share that is used up waits for its own threads, and needs no other.
+        if !begins || state.idle >= self.ready(&state) || state.threads >= self.threads {
             self.work.notify_one();
             return Ok(());
         }
@@ -211,19 +219,25 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
-            if wait.timed_out() && state.waiting.is_empty() {
+            if wait.timed_out() && self.ready(&state) == 0 {
                 state.threads -= 1;
                 return;
             }
         }
     }
 
+    /// How many jobs could begin.
+    fn ready(&self, state: &State) -> usize {
+        state.waiting.iter().filter(|job| self.has_room(state, job)).count()
+    }
+
+    fn has_room(&self, state: &State, job: &Job) -> bool {
+        state.busy(job.share) < self.threads_per_share
+    }
+
     /// The first job whose share has a thread to spare.
     fn take(&self, state: &mut State) -> Option<Job> {
-        let busy = &state.busy;
-        let free =
-            |job: &Job| busy.get(&job.share).copied().unwrap_or_default() < self.threads_per_share;
-        let index = state.waiting.iter().position(free)?;
+        let index = state.waiting.iter().position(|job| self.has_room(state, job))?;
         let job = state.waiting.remove(index)?;
         *state.busy.entry(job.share).or_default() += 1;
         Some(job)
@@ -299,7 +313,7 @@ mod tests {
         let _ = workers.run(1, SHORT, job).await;
         let mut refused = 0;
         for share in 0..=u32::try_from(limits::WAITING_JOBS).unwrap() {
-            let given_up = workers.run(share % 8, Duration::ZERO, || ()).await;
+            let given_up = workers.run(share % 64, Duration::ZERO, || ()).await;
             let full = FactError::Io("too many reads are waiting".to_owned());
             refused += usize::from(given_up == Err(full));
         }

@@ -1,5 +1,5 @@
-//! Children that fork, exec, change identity and die on cue; a daemon on a temporary socket; fuzz
-//! targets.
+//! Children that fork, exec, change identity and die on cue; a daemon on a temporary socket; a
+//! file system that does not answer; fuzz targets.
 
 pub mod child;
 #[expect(
@@ -8,4 +8,5 @@ pub mod child;
     reason = "a test whose daemon does not start has failed"
 )]
 pub mod daemon;
+pub mod fuse;
 pub mod fuzz;

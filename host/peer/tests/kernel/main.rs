@@ -8,6 +8,7 @@ mod environ;
 mod exec;
 mod facts;
 mod files;
+mod hang;
 mod lifetimes;
 mod recording;
 mod scene;

@@ -78,7 +78,7 @@ pub(super) fn forge_executable(payload: &[u8]) -> c_int {
 pub(super) fn show_arguments(payload: &[u8]) -> c_int {
     // SAFETY: the path ends with zero, inside the packet; a new mapping touches no other.
     let room = unsafe {
-        let file = libc::open(payload.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC);
+        let file = libc::open(payload.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         libc::mmap(ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, file, 0)
     };
