@@ -166,6 +166,7 @@ FACT(namespaces_all, witgate_namespaces, witgate_attestor_namespaces_list_namesp
 
 #ifdef WITGATE_ASKS_FOR_EXECUTABLE
 FACT(executable_info, witgate_program, witgate_attestor_executable_program_t)
+FACT(executable_doubts, witgate_texts, plugin_list_string_t)
 FACT(executable_sha256, witgate_bytes, plugin_string_t)
 #endif
 

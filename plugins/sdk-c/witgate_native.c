@@ -104,6 +104,7 @@ RECORD(UNIT, witgate_unit, AT(witgate_unit, id, TEXT), AT(witgate_unit, fragment
 RECORD(U64_FACT, uint64_t, {NULL, 0, U64, NULL});
 RECORD(TEXT_FACT, witgate_bytes, {NULL, 0, TEXT, NULL});
 RECORD(BYTES_FACT, witgate_bytes, {NULL, 0, BYTES, NULL});
+RECORD(TEXT_LIST, witgate_texts, {NULL, 0, LIST, &TEXT_FACT});
 RECORD(BYTES_LIST, witgate_texts, {NULL, 0, LIST, &BYTES_FACT});
 RECORD(TRUSTED_LIST, witgate_trusted_cgroups, {NULL, 0, LIST, &TRUSTED});
 RECORD(CLAIMED_LIST, witgate_claimed_cgroups, {NULL, 0, LIST, &CLAIMED});
@@ -225,6 +226,7 @@ FACT(cgroups_trusted, "cgroups.trusted", witgate_trusted_cgroups, TRUSTED_LIST)
 FACT(cgroups_claimed, "cgroups.claimed", witgate_claimed_cgroups, CLAIMED_LIST)
 FACT(namespaces_all, "namespaces.all", witgate_namespaces, NAMESPACE_LIST)
 FACT(executable_info, "executable.info", witgate_program, PROGRAM)
+FACT(executable_doubts, "executable.doubts", witgate_texts, TEXT_LIST)
 FACT(executable_sha256, "executable.sha256", witgate_bytes, TEXT_FACT)
 FACT(ancestry_parents, "ancestry.parents", witgate_ancestors, ANCESTOR_LIST)
 FACT(cmdline_arguments, "cmdline.arguments", witgate_texts, BYTES_LIST)

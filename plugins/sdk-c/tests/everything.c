@@ -11,6 +11,7 @@ void everything(void) {
   witgate_claimed_cgroups claimed;
   witgate_namespaces namespaces;
   witgate_program program;
+  witgate_texts doubts;
   witgate_ancestors ancestors;
   witgate_texts arguments;
   witgate_directory_entries entries;
@@ -29,6 +30,7 @@ void everything(void) {
       witgate_cgroups_claimed(&claimed),
       witgate_namespaces_all(&namespaces),
       witgate_executable_info(&program),
+      witgate_executable_doubts(&doubts),
       witgate_executable_sha256(&bytes),
       witgate_ancestry_parents(&ancestors),
       witgate_cmdline_arguments(&arguments),

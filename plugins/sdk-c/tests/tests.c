@@ -146,7 +146,8 @@ static const char everything[] =
     "\"namespaces.all\":{\"ok\":[{\"kind\":\"mnt\",\"inode\":5,\"host\":true}]},"
     "\"executable.info\":{\"ok\":{\"path\":\"/"
     "x\",\"device\":1,\"inode\":2,\"size\":3,\"deleted\":false,"
-    "\"same_on_host\":true}},\"executable.sha256\":{\"err\":\"too-large\"},"
+    "\"same_on_host\":true}},\"executable.doubts\":{\"ok\":[\"memfd\",\"traced\"]},"
+    "\"executable.sha256\":{\"err\":\"too-large\"},"
     "\"ancestry.parents\":{\"ok\":[{\"uid\":0,\"gid\":0,\"comm\":\"init\",\"executable\":null,"
     "\"start_time\":9}]},\"cmdline.arguments\":{\"ok\":[\"x\",{\"base64\":\"/w==\"}]},"
     "\"environ.variables\":{\"HOME\":{\"ok\":\"/root\"},\"NONE\":{\"ok\":null}},"
@@ -201,6 +202,9 @@ static void what_a_process_claims_is_that_of_the_fixture(void) {
   witgate_bytes bytes;
   witgate_program program;
   CHECK(witgate_executable_info(&program) == WITGATE_OK && program.same_on_host);
+  witgate_texts doubts;
+  CHECK(witgate_executable_doubts(&doubts) == WITGATE_OK && doubts.count == 2);
+  CHECK(witgate_equals(doubts.items[0], "memfd") && witgate_equals(doubts.items[1], "traced"));
   CHECK(witgate_executable_sha256(&bytes) == WITGATE_TOO_LARGE);
   witgate_ancestors ancestors;
   CHECK(witgate_ancestry_parents(&ancestors) == WITGATE_OK);

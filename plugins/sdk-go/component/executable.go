@@ -16,4 +16,6 @@ func (ofExecutable) Info() (executable.Program, error) {
 	return executable.Program(found), err
 }
 
+func (ofExecutable) Doubts() ([]string, error) { return fact(bindings.Doubts()) }
+
 func (ofExecutable) SHA256() (string, error) { return fact(bindings.Sha256()) }

@@ -27,6 +27,20 @@ type Program struct {
 // Info reads the fact executable.info.
 func Info() (Program, error) { return by.Get().Info() }
 
+// Doubts reads the fact executable.doubts: what speaks against taking the process for the program
+// that the link names, by name. None is no proof. Words may be added; these exist:
+//
+//   - deleted: the file has no name any more;
+//   - exe_not_mapped: nothing of the file is mapped, so the link was set to it;
+//   - foreign_mount: the path leads to another file, or to none, in the daemon's mount namespace;
+//   - memfd: the file is memory that never had a name;
+//   - nested_userns: the process lives in a user namespace other than the daemon's;
+//   - traced: another process traces it and can make it do anything.
+//
+// With exe_not_mapped and nested_userns, where the link may be a forgery, Info and SHA256 are
+// withheld.
+func Doubts() ([]string, error) { return by.Get().Doubts() }
+
 // SHA256 reads the fact executable.sha256: the digest of the file's content, 64 lower-case
 // hexadecimal digits. It is witgate.ErrTooLarge over the operator's size limit.
 func SHA256() (string, error) { return by.Get().SHA256() }
@@ -34,6 +48,7 @@ func SHA256() (string, error) { return by.Get().SHA256() }
 // Provider answers the functions of this package.
 type Provider interface {
 	Info() (Program, error)
+	Doubts() ([]string, error)
 	SHA256() (string, error)
 }
 

@@ -18,7 +18,7 @@ type kept struct {
 }
 
 var (
-	imageFacts   = []string{"executable.info", "executable.sha256"}
+	imageFacts   = []string{"executable.doubts", "executable.info", "executable.sha256"}
 	claimedFacts = []string{
 		"ancestry.parents", "cgroups.claimed", "cmdline.arguments", "environ.variables",
 		"files.workload", "process.comm",

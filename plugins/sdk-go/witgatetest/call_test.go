@@ -172,6 +172,26 @@ func TestWhatACallHasReadIsNotKeptBeyondIt(t *testing.T) {
 	})
 }
 
+func TestEveryImageFactIsForgottenWithItsCall(t *testing.T) {
+	facts := `{ "executable.info": { "ok": { "path": "/bin/sh" } },
+		"executable.doubts": { "ok": ["traced"] }, "executable.sha256": { "ok": "00" } }`
+	for name, read := range map[string]func(){
+		"executable.doubts": func() { executable.Doubts() },
+		"executable.info":   func() { executable.Info() },
+		"executable.sha256": func() { executable.SHA256() },
+	} {
+		outcome(t, facts, nil, func() (report witgate.Report, err error) {
+			read()
+			var refused *cache.RefusedError
+			put := cache.Put(cache.Process, "k", nil, 1)
+			if !errors.As(put, &refused) || !strings.Contains(refused.Reason, name) {
+				t.Errorf("%s was read and may outlive its call: %v", name, put)
+			}
+			return report, nil
+		})
+	}
+}
+
 func TestAMistakeInAFixtureIsFoundByFileAndLine(t *testing.T) {
 	for text, where := range map[string]string{
 		"{\n \"process.pid\": 1\n}":                       ":2: there is no field \"process.pid\"",

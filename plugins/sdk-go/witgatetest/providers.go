@@ -117,6 +117,9 @@ type ofExecutable struct{ *call }
 func (c ofExecutable) Info() (executable.Program, error) {
 	return get(c.call, "executable.info", c.facts.executable)
 }
+func (c ofExecutable) Doubts() ([]string, error) {
+	return get(c.call, "executable.doubts", c.facts.doubts)
+}
 func (c ofExecutable) SHA256() (string, error) {
 	return get(c.call, "executable.sha256", c.facts.sha256)
 }

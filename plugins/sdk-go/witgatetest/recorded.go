@@ -27,6 +27,7 @@ type recorded struct {
 	claimed     *fact[[]cgroups.ClaimedEntry]
 	namespaces  *fact[[]namespaces.Namespace]
 	executable  *fact[executable.Program]
+	doubts      *fact[[]string]
 	sha256      *fact[string]
 	parents     *fact[[]ancestor]
 	arguments   *fact[[]blob]
@@ -54,6 +55,7 @@ func (r *recorded) fields() map[string]any {
 		"cgroups.claimed":     &r.claimed,
 		"namespaces.all":      &r.namespaces,
 		"executable.info":     &r.executable,
+		"executable.doubts":   &r.doubts,
 		"executable.sha256":   &r.sha256,
 		"ancestry.parents":    &r.parents,
 		"cmdline.arguments":   &r.arguments,

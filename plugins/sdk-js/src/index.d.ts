@@ -31,6 +31,7 @@ export type FactName =
   | "cgroups.claimed"
   | "namespaces.all"
   | "executable.info"
+  | "executable.doubts"
   | "executable.sha256"
   | "ancestry.parents"
   | "cmdline.arguments"

@@ -76,6 +76,7 @@ test("facts are as they were recorded, under the names of JavaScript", () => {
       deleted: false,
       same_on_host: true,
     }),
+    "executable.doubts": ok(["memfd", "traced"]),
     "ancestry.parents": ok([{ uid: 0, gid: 0, comm: "sh", executable: null, start_time: 7 }]),
     "cmdline.arguments": ok(["a", { base64: "/w==" }]),
     "environ.variables": { HOME: ok("/root"), NONE: ok(null) },
@@ -99,6 +100,7 @@ test("facts are as they were recorded, under the names of JavaScript", () => {
   assert.equal(fact(cgroups.trusted)[0].prefix, "/a");
   assert.equal(fact(namespaces.all)[0].inode, 4026531841);
   assert.equal(fact(executable.info).sameOnHost, true);
+  assert.deepEqual(fact(executable.doubts), ["memfd", "traced"]);
   assert.deepEqual(fact(ancestry.parents), [
     { uid: 0, gid: 0, comm: bytes("sh"), executable: null, startTime: 7 },
   ]);

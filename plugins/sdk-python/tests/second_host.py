@@ -31,7 +31,7 @@ FUNCTIONS = {
     "cmdline": ["arguments"],
     "config": ["settings", "wants", "remaining-ms"],
     "environ": ["variable"],
-    "executable": ["info", "sha256"],
+    "executable": ["info", "doubts", "sha256"],
     "files": ["read", "entries", "status"],
     "http": ["send"],
     "log": ["write"],

@@ -25,6 +25,7 @@ var keys = [][]string{
 	{"claimed", "cgroups.claimed"},
 	{"namespace", "namespaces.all"},
 	{"executable", "executable.info"},
+	{"doubt", "executable.doubts"},
 	{"sha256", "executable.sha256"},
 	{"parent", "ancestry.parents"},
 	{"argument", "cmdline.arguments"},

@@ -80,6 +80,8 @@ func (r *report) executable() {
 	program, err := executable.Info()
 	r.say("executable", "all", err, program.Path, number(program.Device), number(program.Inode), number(program.Size),
 		strconv.FormatBool(program.Deleted), strconv.FormatBool(program.SameOnHost))
+	doubts, err := executable.Doubts()
+	r.say("doubt", "all", err, doubts...)
 	digest, err := executable.SHA256()
 	r.say("sha256", "all", err, digest)
 }

@@ -20,5 +20,21 @@ export interface Program {
 /** Fact `executable.info`. */
 export function info(): Program;
 
+/**
+ * What speaks against taking the process for the program that the link names, by name. None is no
+ * proof. Words may be added; these exist:
+ *
+ * - `deleted`: the file has no name any more;
+ * - `exe_not_mapped`: nothing of the file is mapped, so the link was set to it;
+ * - `foreign_mount`: the path leads to another file, or to none, in the daemon's mount namespace;
+ * - `memfd`: the file is memory that never had a name;
+ * - `nested_userns`: the process lives in a user namespace other than the daemon's;
+ * - `traced`: another process traces it and can make it do anything.
+ *
+ * With `exe_not_mapped` and `nested_userns`, where the link may be a forgery, `info` and `sha256`
+ * are withheld. Fact `executable.doubts`.
+ */
+export function doubts(): string[];
+
 /** The digest of the file, 64 hexadecimal digits. Fact `executable.sha256`. */
 export function sha256(): string;

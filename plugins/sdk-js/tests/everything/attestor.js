@@ -32,6 +32,7 @@ const FACTS = {
   "cgroups-trusted": cgroups.trusted,
   comm: process.comm,
   credentials: process.credentials,
+  doubts: executable.doubts,
   entries: () => files.entries("host", "/etc/apt"),
   environ: () => [environ.variable("HOME"), environ.variable("NOT_SET")],
   executable: executable.info,

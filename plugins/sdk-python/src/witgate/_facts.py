@@ -6,6 +6,7 @@ LEVELS = {
     "cgroups.trusted": "kernel",
     "cmdline.arguments": "claimed",
     "environ.variables": "claimed",
+    "executable.doubts": "image",
     "executable.info": "image",
     "executable.sha256": "image",
     "files.host": "runtime",

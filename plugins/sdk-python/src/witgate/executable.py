@@ -37,6 +37,25 @@ def info() -> Program:
     )
 
 
+def doubts() -> list[str]:
+    """Fact ``executable.doubts``: what speaks against taking the process for the program that the
+    link names, by name. None is no proof. Words may be added; these exist:
+
+    - ``deleted``: the file has no name any more;
+    - ``exe_not_mapped``: nothing of the file is mapped, so the link was set to it;
+    - ``foreign_mount``: the path leads to another file, or to none, in the daemon's mount
+      namespace;
+    - ``memfd``: the file is memory that never had a name;
+    - ``nested_userns``: the process lives in a user namespace other than the daemon's;
+    - ``traced``: another process traces it and can make it do anything.
+
+    With ``exe_not_mapped`` and ``nested_userns``, where the link may be a forgery, ``info`` and
+    ``sha256`` are withheld.
+    """
+    found: list[str] = ask(_executable.doubts)
+    return found
+
+
 def sha256() -> str:
     """Fact ``executable.sha256``: the digest of the file's content, 64 lower-case hexadecimal
     digits. ``TooLarge`` over the operator's size limit.

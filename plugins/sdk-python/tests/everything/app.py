@@ -41,6 +41,7 @@ FACTS: dict[str, Callable[[], object]] = {
     "cgroups-trusted": cgroups.trusted,
     "environ": lambda: (environ.variable("HOME"), environ.variable("NOT_SET")),
     "executable": executable.info,
+    "doubts": executable.doubts,
     "sha256": executable.sha256,
     "entries": lambda: files.host.entries("/etc/apt"),
     "no-entries": lambda: files.host.entries("/etc/none"),
