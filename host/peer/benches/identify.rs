@@ -13,7 +13,6 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use futures_util::FutureExt as _;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -121,7 +120,7 @@ fn identify(c: &mut Criterion) {
     group.bench_function("accept, collect, confirm", |b| {
         b.iter(|| {
             let subject = Subject::accept(stream.as_fd(), &kernel).unwrap();
-            let facts = subject.collect(usual, &reader).now_or_never().unwrap().unwrap();
+            let facts = runtime.block_on(subject.collect(usual, &reader)).unwrap();
             subject.confirm(subject.bind(facts)).unwrap()
         });
     });
@@ -133,11 +132,11 @@ fn identify(c: &mut Criterion) {
     for fact in USUAL {
         let wanted: FactSet = [fact].into_iter().collect();
         group.bench_function(format!("collect {fact}"), |b| {
-            b.iter(|| subject.collect(wanted, &reader).now_or_never().unwrap().unwrap());
+            b.iter(|| runtime.block_on(subject.collect(wanted, &reader)).unwrap());
         });
     }
     group.bench_function("collect nothing", |b| {
-        b.iter(|| subject.collect(FactSet::EMPTY, &reader).now_or_never().unwrap().unwrap());
+        b.iter(|| runtime.block_on(subject.collect(FactSet::EMPTY, &reader)).unwrap());
     });
     group.finish();
 }

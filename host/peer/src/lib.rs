@@ -33,6 +33,7 @@ pub mod limits;
 mod names;
 mod namespaces;
 mod parse;
+mod passed;
 mod pid;
 mod probe;
 mod process_directory;
@@ -47,11 +48,12 @@ pub use self::{
     confirm::{Bound, Confirmed},
     error::{Change, Id, PeerError, ProbeError, Step, Stranger},
     facts::{ProcessFacts, Summary},
+    passed::{BrokerStream, Lead, NoLead, Passed},
     pid::Pid,
     probe::{Capability, Kernel, Tier},
     reader::{FactReader, ReadSettings},
     stream::{OtherSenders, PeerStream, Sender},
     subject::{Answerable, Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},
-    sys::mark_senders,
+    sys::{mark_brokers, mark_senders},
     workers::Reads,
 };

@@ -48,7 +48,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    const UNSTAMPED: Self = Self { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    pub(crate) const UNSTAMPED: Self = Self { pid: 0, uid: u32::MAX, gid: u32::MAX };
 }
 
 /// Who wrote on one connection; shared by its stream and its subject.
@@ -76,7 +76,7 @@ impl Senders {
 
     /// Numbers are compared: the one that connected is alive whenever it matters, so no other
     /// process has its number. Ids are not, for they may change between two messages.
-    fn note(&self, sender: Sender) -> io::Result<()> {
+    pub(crate) fn note(&self, sender: Sender) -> io::Result<()> {
         if sender.pid != self.connected.as_raw() {
             // Only the first is kept.
             let _ = self.other.set(sender);
@@ -91,11 +91,7 @@ impl Senders {
 impl Subject<Connected> {
     /// Takes the socket that this subject was accepted from, to be read from here on.
     pub fn stream(&self, socket: UnixStream) -> PeerStream {
-        PeerStream {
-            socket,
-            senders: Arc::clone(self.senders()),
-            stamp: nix::cmsg_space!(UnixCredentials),
-        }
+        PeerStream::new(socket, Arc::clone(self.senders()))
     }
 }
 
@@ -117,6 +113,10 @@ pub struct PeerStream {
 }
 
 impl PeerStream {
+    pub(crate) fn new(socket: UnixStream, senders: Arc<Senders>) -> Self {
+        Self { socket, senders, stamp: nix::cmsg_space!(UnixCredentials) }
+    }
+
     /// What can be read at once; [`io::ErrorKind::WouldBlock`] if there is nothing.
     ///
     /// # Errors

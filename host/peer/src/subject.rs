@@ -1,6 +1,7 @@
 //! The process at the other end, held so that it can be recognised.
 
 mod challenge;
+mod delegated;
 mod exec_watch;
 mod identify;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Connected(());
 
-/// A broker asked about it. (What makes one comes with delegation.)
+/// A broker asked about it, with a descriptor that leads to it.
 #[derive(Debug)]
 pub struct Delegated(());
 

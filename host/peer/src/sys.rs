@@ -29,7 +29,7 @@ use rustix::{
 
 use witgate_facts::FileKind;
 
-pub(crate) use self::unsafe_calls::{ExecEvent, watch};
+pub(crate) use self::unsafe_calls::{ExecEvent, receive, watch};
 use crate::{limits, pid::Pid};
 
 /// Ids as `SO_PEERCRED` has them; the pid is 0 for a process that we cannot see.
@@ -81,6 +81,17 @@ pub(crate) enum Open {
     Name,
 }
 
+/// What a descriptor is, as far as it is told without asking whoever serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It names a process.
+    Pidfd,
+    /// A Unix socket of a connection.
+    Connection,
+    /// Neither; what the kernel calls it.
+    Other(Vec<u8>),
+}
+
 /// The kernel.
 pub(crate) trait Sys: Send + Sync + Debug {
     fn peer_credentials(&self, socket: BorrowedFd<'_>) -> Result<SocketCredentials, Errno>;
@@ -88,6 +99,10 @@ pub(crate) trait Sys: Send + Sync + Debug {
     fn peer_label(&self, socket: BorrowedFd<'_>) -> Result<Vec<u8>, Errno>;
     fn peer_pidfd(&self, socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno>;
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno>;
+    /// What a descriptor is that somebody passed. Cannot hang, whatever it is.
+    fn kind(&self, fd: BorrowedFd<'_>) -> Result<Kind, Errno>;
+    /// The number that a pidfd names, in our pid namespace: 0 if it has none there, -1 if it was reaped.
+    fn number_of(&self, pidfd: BorrowedFd<'_>) -> Result<i32, Errno>;
     /// Opens a counter that ends when this process begins another program.
     fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno>;
     /// `poll` says that the counter has ended: exec or exit.
@@ -181,6 +196,25 @@ impl Sys for Linux {
 
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
         pidfd_open(pid.of_kernel(), PidfdFlags::empty())
+    }
+
+    fn kind(&self, fd: BorrowedFd<'_>) -> Result<Kind, Errno> {
+        let link = rustix::fs::readlink(magic_link(fd), Vec::new())?.into_bytes();
+        // Names of files begin with a slash, so nobody else can have these.
+        if link == b"anon_inode:[pidfd]" || link.starts_with(b"pidfd:[") {
+            return Ok(if is_of_process(fd)? { Kind::Pidfd } else { Kind::Other(THREAD.to_vec()) });
+        }
+        if link.starts_with(b"socket:[") && is_connection(fd)? {
+            return Ok(Kind::Connection);
+        }
+        Ok(Kind::Other(link))
+    }
+
+    fn number_of(&self, pidfd: BorrowedFd<'_>) -> Result<i32, Errno> {
+        let text = std::fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let number = crate::parse::status_field(&text, b"Pid").and_then(|text| text.parse().ok());
+        number.ok_or(Errno::BADMSG)
     }
 
     fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno> {
@@ -345,6 +379,23 @@ impl Sys for Linux {
 /// linux/stat.h, Linux 6.8.
 const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
+/// A pidfd may name one thread (`PIDFD_THREAD`, Linux 6.9, which is `O_EXCL`): what ends with that
+/// says nothing about the process.
+fn is_of_process(pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(!rustix::fs::fcntl_getfl(pidfd)?.contains(OFlags::EXCL))
+}
+
+const THREAD: &[u8] = b"a pidfd of one thread";
+
+/// Whether it is a Unix socket of the kind that connects once, and not one that listens: that would
+/// name whoever made it listen.
+fn is_connection(socket: BorrowedFd<'_>) -> Result<bool, Errno> {
+    use rustix::net::{AddressFamily, SocketType, sockopt};
+    Ok(sockopt::socket_domain(socket)? == AddressFamily::UNIX
+        && matches!(sockopt::socket_type(socket)?, SocketType::STREAM | SocketType::SEQPACKET)
+        && !sockopt::socket_acceptconn(socket)?)
+}
+
 fn magic_link(named: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", named.as_raw_fd())
 }
@@ -381,11 +432,19 @@ fn kind_of_entry(dir: BorrowedFd<'_>, entry: &rustix::fs::DirEntry) -> Result<Fi
 /// As setsockopt(2).
 pub fn mark_senders(listener: impl AsFd) -> std::io::Result<()> {
     let listener = listener.as_fd();
-    unsafe_calls::set_socket_option(listener, libc::SO_PASSCRED, 1)?;
+    mark_brokers(listener)?;
     match unsafe_calls::set_socket_option(listener, SO_PASSRIGHTS, 0) {
         Ok(()) | Err(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// The same for a listener on which descriptors come along, see [`crate::BrokerStream`].
+///
+/// # Errors
+/// As setsockopt(2).
+pub fn mark_brokers(listener: impl AsFd) -> std::io::Result<()> {
+    Ok(unsafe_calls::set_socket_option(listener.as_fd(), libc::SO_PASSCRED, 1)?)
 }
 
 /// asm-generic/socket.h, Linux 6.16.

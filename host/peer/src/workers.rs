@@ -33,7 +33,7 @@ pub struct Reads {
     pub waiting: usize,
 }
 
-type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
 struct Job {
     /// Whom it counts against.
@@ -108,7 +108,8 @@ impl Workers {
             }
             drop(ticket);
         });
-        self.0.submit(Job { share, work })?;
+        let full = |_refused| FactError::Io("too many reads are waiting".to_owned());
+        self.0.submit(Job { share, work }).map_err(full)?;
         let mut guard = GivesUp { waiter, shared: Arc::clone(&self.0), waits: true };
         match tokio::time::timeout(deadline, answered).await {
             Ok(answer) => {
@@ -117,6 +118,16 @@ impl Workers {
             }
             Err(_) => Err(FactError::Io(format!("no answer within {} ms", deadline.as_millis()))),
         }
+    }
+}
+
+impl Workers {
+    /// Has a thread do a job that nobody waits for.
+    ///
+    /// # Errors
+    /// The job, if too many are waiting.
+    pub(crate) fn hand_over(&self, share: u32, job: Work) -> Result<(), Work> {
+        self.0.submit(Job { share, work: job })
     }
 }
 
@@ -168,17 +179,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(self: &Arc<Self>, job: Job) -> Result<(), FactError> {
-        let busy = || FactError::Io("too many reads are waiting".to_owned());
+    fn submit(self: &Arc<Self>, job: Job) -> Result<(), Work> {
         let mut state = self.state();
         let own = state.waiting.iter().filter(|waiting| waiting.share == job.share).count();
         if state.waiting.len() >= limits::WAITING_JOBS || own >= limits::WAITING_JOBS_PER_UID {
-            return Err(busy());
+            return Err(job.work);
         }
         let begins = state.busy(job.share) + own < self.threads_per_share;
         state.waiting.push_back(job);
         // A share that is used up waits for its own threads, and needs no other.
-        if !begins || state.idle >= self.ready(&state) || state.threads >= self.threads {
+        let waits = !begins && state.threads > 0;
+        if waits || state.idle >= self.ready(&state) || state.threads >= self.threads {
             self.work.notify_one();
             return Ok(());
         }
@@ -187,12 +198,8 @@ impl Shared {
         let shared = Arc::clone(self);
         let thread = thread::Builder::new().name(self.name.to_owned());
         if thread.spawn(move || shared.serve()).is_err() {
-            let mut state = self.state();
-            state.threads -= 1;
-            if state.threads == 0 {
-                state.waiting.clear();
-                return Err(FactError::Io("no thread can be started".to_owned()));
-            }
+            // The job stays for the next thread; who waits gives up in time.
+            self.state().threads -= 1;
         }
         Ok(())
     }

@@ -129,7 +129,7 @@ impl Rig {
                 });
             }
             loop {
-                let decided = self.decide(&attacker, &subject, when).now_or_never().unwrap();
+                let decided = wait_for(self.decide(&attacker, &subject, when));
                 // Again and again, until it happens in the middle of one or between two.
                 if counts.note(decided, &self.trusted) || !matches!(when, When::Sometime(_)) {
                     return;
@@ -248,4 +248,16 @@ async fn whenever_it_happens_the_answer_is_about_the_program_that_answered() {
     assert_eq!(counts.wrong_by_held_directory, counts.tries);
     assert_eq!(counts.refused, counts.tries);
     assert!(counts.as_it_was > counts.tries, "it was decided before, too: {counts:?}");
+}
+
+/// Where nothing can be awaited: a thread of the attack is joined on the way out.
+fn wait_for<T>(decided: impl Future<Output = T>) -> T {
+    // Polled without a break, which a runtime takes for a task that must be made to wait.
+    let mut decided = std::pin::pin!(tokio::task::unconstrained(decided));
+    loop {
+        if let Some(decided) = decided.as_mut().now_or_never() {
+            return decided;
+        }
+        std::thread::yield_now();
+    }
 }

@@ -9,8 +9,8 @@ use std::{
 
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, Generation,
-    INodeNo, LockOwner, MountOption, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyStatfs,
-    Request, SessionACL,
+    INodeNo, LockOwner, MountOption, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry,
+    ReplyStatfs, Request, SessionACL,
 };
 
 /// The name of its one file.
@@ -48,9 +48,11 @@ impl SlowFile {
         &self.path
     }
 
-    /// From now on nobody is answered who asks for content or about the file system.
-    pub fn hold(&self) {
+    /// From now on nobody is answered who asks for content or about the file system, or closes the file.
+    /// That ends with what this returns, so also when a test fails that has the file open itself.
+    pub fn hold(&self) -> Hold<'_> {
         self.shared.held().get_or_insert_default();
+        Hold(self)
     }
 
     /// How many wait.
@@ -59,12 +61,27 @@ impl SlowFile {
         self.shared.held().as_ref().map_or(0, Vec::len)
     }
 
-    /// Answers all who wait, and everybody from now on.
-    pub fn answer(&self) {
+    fn answer(&self) {
         let held = self.shared.held().take();
         for question in held.into_iter().flatten() {
             question.answer(&self.shared.content);
         }
+    }
+}
+
+/// As long as it lives nobody is answered.
+#[derive(Debug)]
+#[must_use = "it ends at once if it is not kept"]
+pub struct Hold<'a>(&'a SlowFile);
+
+impl Hold<'_> {
+    /// Answers all who wait, and everybody from now on.
+    pub fn end(self) {}
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.answer();
     }
 }
 
@@ -103,6 +120,7 @@ impl Shared {
 enum Question {
     Content { offset: u64, size: u32, reply: ReplyData },
     FileSystem(ReplyStatfs),
+    Close(ReplyEmpty),
 }
 
 impl Question {
@@ -113,6 +131,7 @@ impl Question {
                 let rest = content.get(from..).unwrap_or_default();
                 reply.data(rest.get(..size as usize).unwrap_or(rest));
             }
+            Self::Close(reply) => reply.ok(),
             Self::FileSystem(reply) => reply.statfs(0, 0, 0, 0, 0, 512, 255, 0),
         }
     }
@@ -159,6 +178,10 @@ impl Filesystem for Slow {
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
         self.0.ask(Question::FileSystem(reply));
+    }
+
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        self.0.ask(Question::Close(reply));
     }
 
     fn read(

@@ -69,7 +69,7 @@ fn two_hundred_hung_callers_are_nobody_elses_matter() {
     let mut callers: Vec<_> = uids.map(|uid| Caller::start(&slow, uid, &daemon)).collect();
     // What they still have to do themselves needs no file system.
     drop(std::fs::read(slow.path()).unwrap());
-    slow.hold();
+    let hold = slow.hold();
     callers.iter_mut().for_each(Caller::ask);
     daemon.eventually("readers hang", || reads(&daemon, "busy") == 16);
     for _ in 0..30 {
@@ -81,7 +81,7 @@ fn two_hundred_hung_callers_are_nobody_elses_matter() {
     daemon.eventually("it shows", || reads(&daemon, "overdue") >= 16);
     let told = String::from_utf8(daemon.run(&["status"]).stdout).unwrap();
     assert!(told.contains(" hang, by what a workload does"), "{told}");
-    slow.answer();
+    hold.end();
     daemon.eventually("the threads are back", || reads(&daemon, "busy") == 0);
     assert_eq!(reads(&daemon, "overdue"), 0);
 }

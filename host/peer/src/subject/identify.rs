@@ -54,16 +54,45 @@ pub(super) fn connected(socket: BorrowedFd<'_>, kernel: &Kernel) -> Result<Ident
 }
 
 pub(super) fn observed(pid: Pid, kernel: &Kernel) -> Result<Identified, PeerError> {
-    let pidfd = open_by_number(pid, kernel)?;
+    by_number(pid, open_by_number(pid, kernel)?, kernel)
+}
+
+/// Whoever this pidfd names. The number is read off it, never taken from whoever passed it.
+pub(super) fn delegated(pidfd: OwnedFd, kernel: &Kernel) -> Result<Identified, PeerError> {
+    if !kernel.may_serve() {
+        return Err(PeerError::UnsupportedKernel { missing: "SO_PEERPIDFD" });
+    }
+    let number = kernel
+        .sys
+        .number_of(pidfd.as_fd())
+        .map_err(|errno| PeerError::of_errno(Step::PidfdInfo, errno))?;
+    match number {
+        // How the kernel writes one that has been reaped.
+        -1 => Err(PeerError::PeerExited),
+        number => {
+            let unknown = PeerError::PeerUnknown { why: Stranger::ForeignPidNamespace };
+            let who = by_number(Pid::new(number).ok_or(unknown)?, pidfd, kernel)?;
+            if kernel.overflow_uid() == Some(who.credentials.uid) {
+                return Err(PeerError::PeerUnknown { why: Stranger::UnmappedUid });
+            }
+            Ok(who)
+        }
+    }
+}
+
+/// The ids are those of now: nobody connected.
+fn by_number(pid: Pid, pidfd: OwnedFd, kernel: &Kernel) -> Result<Identified, PeerError> {
     ensure_alive(kernel, &pidfd)?;
     let (directory, ids) = pin(pid, &pidfd, kernel)?;
+    // It is the number of a thread.
     if ids.tgid != pid.as_u32() {
         return Err(PeerError::PeerExited);
     }
     let status = directory
         .read(c"status", limits::STATUS_FILE)
         .map_err(|errno| PeerError::of_errno(Step::ProcessFile, errno))?;
-    let mut groups = parse::groups(&status).unwrap_or_default();
+    let malformed = PeerError::Kernel { step: Step::ProcessFile, source: Errno::BADMSG };
+    let mut groups = parse::groups(&status).ok_or(malformed)?;
     groups.sort_unstable();
     ensure_alive(kernel, &pidfd)?;
     let credentials = Credentials { uid: ids.euid, gid: ids.egid, groups };

@@ -11,7 +11,7 @@ use std::{
 use rustix::io::Errno;
 use witgate_facts::FileKind;
 
-use super::{ExecEvent, FileStat, Ids, Linux, Open, SocketCredentials, Sys};
+use super::{ExecEvent, FileStat, Ids, Kind, Linux, Open, SocketCredentials, Sys};
 use crate::pid::Pid;
 
 /// A method of [`Sys`].
@@ -105,6 +105,12 @@ impl Sys for Simulated {
     fn pidfd_open(&self, pid: Pid) -> Result<OwnedFd, Errno> {
         self.check(Call::PidfdOpen)?;
         Linux.pidfd_open(pid)
+    }
+    fn kind(&self, fd: BorrowedFd<'_>) -> Result<Kind, Errno> {
+        Linux.kind(fd)
+    }
+    fn number_of(&self, pidfd: BorrowedFd<'_>) -> Result<i32, Errno> {
+        Linux.number_of(pidfd)
     }
     fn exec_event(&self, pid: Pid) -> Result<Arc<ExecEvent>, Errno> {
         self.check(Call::ExecEvent)?;

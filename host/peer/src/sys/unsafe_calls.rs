@@ -2,8 +2,8 @@
 
 #![expect(
     unsafe_code,
-    reason = "SO_PEERGROUPS, SO_PEERSEC, SO_PASSRIGHTS, PIDFD_GET_INFO, perf_event_open, its page, and \
-              shared descriptors in tokio's event loop"
+    reason = "SO_PEERGROUPS, SO_PEERSEC, SO_PASSRIGHTS, PIDFD_GET_INFO, perf_event_open, its page, \
+              received descriptors, and shared ones in tokio's event loop"
 )]
 
 use std::{
@@ -27,6 +27,74 @@ where
     // SAFETY: the `AsyncFd` holds a share of the only owner of the descriptor, which nothing
     // closes or replaces before the last share is dropped.
     unsafe { AsyncFd::register_with_interest(shared, Interest::READABLE) }.ok()
+}
+
+/// Room for a sender and two descriptors, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 56]);
+
+/// One message, as far as there was room for it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) bytes: usize,
+    /// pid, uid and gid of `SCM_CREDENTIALS`.
+    pub(crate) sender: Option<(i32, u32, u32)>,
+    pub(crate) descriptors: Vec<OwnedFd>,
+}
+
+/// recvmsg(2) without waiting, with the descriptors that come along and for which there is room; the
+/// kernel drops the others. (nix gives none at all of a message that had more; rustix takes a sender
+/// for one whose number is never 0.)
+pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> Result<Received, Errno> {
+    let mut control = Control([0; 56]);
+    let mut part = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let mut header = MaybeUninit::<libc::msghdr>::zeroed();
+    let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
+    // SAFETY: zero bytes are a value of the header, whose parts are live locals of the sizes given,
+    // and `into` is writable for its length; the descriptor is open for the length of the borrow.
+    let (header, read) = unsafe {
+        let message = header.as_mut_ptr();
+        (*message).msg_iov = &raw mut part;
+        (*message).msg_iovlen = 1;
+        (*message).msg_control = (&raw mut control).cast();
+        (*message).msg_controllen = size_of::<Control>();
+        let read = libc::recvmsg(socket.as_raw_fd(), message, flags);
+        (header.assume_init(), read)
+    };
+    let bytes = usize::try_from(read).map_err(|_| last_errno())?;
+    let (sender, descriptors) = read_control(&header);
+    Ok(Received { bytes, sender, descriptors })
+}
+
+/// `header` was filled in by recvmsg(2), and its control data is read this once.
+fn read_control(header: &libc::msghdr) -> (Option<(i32, u32, u32)>, Vec<OwnedFd>) {
+    let (mut sender, mut descriptors) = (None, Vec::new());
+    // SAFETY: the kernel wrote whole messages into the control buffer and their length into the
+    // header, within which these stay; a payload has the length that its head says, any alignment.
+    // Each descriptor was installed for us and nobody else knows of it.
+    unsafe {
+        let mut next = libc::CMSG_FIRSTHDR(header);
+        while let Some(head) = next.as_ref() {
+            let data = libc::CMSG_DATA(next);
+            let empty = libc::CMSG_LEN(0) as usize;
+            let length = head.cmsg_len.saturating_sub(empty);
+            match (head.cmsg_level, head.cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= size_of::<libc::ucred>() => {
+                    let ids = data.cast::<libc::ucred>().read_unaligned();
+                    sender = Some((ids.pid, ids.uid, ids.gid));
+                }
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                    for index in 0..length / size_of::<i32>() {
+                        let fd = data.cast::<i32>().add(index).read_unaligned();
+                        descriptors.push(OwnedFd::from_raw_fd(fd));
+                    }
+                }
+                _ => (),
+            }
+            next = libc::CMSG_NXTHDR(header, next);
+        }
+    }
+    (sender, descriptors)
 }
 
 /// A type of which any bit pattern is a value.

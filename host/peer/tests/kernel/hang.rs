@@ -39,12 +39,12 @@ async fn a_program_on_a_file_system_that_hangs_costs_its_digest_and_a_thread() {
     let scene = impatient();
     let slow = slow(&scene);
     let child = run(slow.path(), 1000);
-    slow.hold();
+    let hold = slow.hold();
     let facts = scene.observe(child.pid()).await;
     assert!(facts.executable().unwrap().same_on_host, "it is looked at without asking anybody");
     assert_eq!(facts.executable_sha256().await, Err(late()));
     assert_eq!(scene.reader.reads().overdue, 1);
-    slow.answer();
+    hold.end();
     until("the thread is back", || scene.reader.reads().busy == 0);
     assert_eq!(scene.reader.reads().overdue, 0);
     // Nor is it hashed when it answers: it may answer each reader with something else.
@@ -58,7 +58,7 @@ async fn two_hundred_that_hang_are_nobody_elses_matter() {
     let scene = impatient();
     let slow = slow(&scene);
     let hostile: Vec<_> = (0..200).map(|_| run(slow.path(), 1001)).collect();
-    slow.hold();
+    let hold = slow.hold();
     let mut facts = Vec::new();
     for child in &hostile {
         facts.push(scene.observe(child.pid()).await);
@@ -80,7 +80,7 @@ async fn two_hundred_that_hang_are_nobody_elses_matter() {
     let share = ReadSettings::default().threads_per_uid;
     assert!(busy >= share && threads <= 2 * share, "{reads:?}");
     assert!(scene.reader.reads().overdue >= share);
-    slow.answer();
+    hold.end();
     until("the threads are back", || scene.reader.reads().busy == 0);
 }
 
@@ -90,8 +90,8 @@ async fn a_command_line_on_a_file_system_that_hangs_is_nobody_elses_matter() {
     let scene = impatient();
     let slow = slow(&scene);
     let actor = Actor::spawn().uid(1001);
-    slow.hold();
     actor.show_arguments(slow.path());
+    let _hold = slow.hold();
     let (_actor, subject) = scene.guest(actor);
     let facts = scene.all(&subject).await;
     // Linux 4.17 and later read memory that is no file's, or none.

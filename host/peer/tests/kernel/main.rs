@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
 mod cgroups;
+mod delegated;
 mod doubts;
 mod environ;
 mod exec;

@@ -6,7 +6,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
@@ -22,6 +22,7 @@ pub(crate) struct Scene {
     dir: tempfile::TempDir,
     pub(crate) socket: PathBuf,
     listener: UnixListener,
+    broker: OnceLock<UnixListener>,
     pub(crate) kernel: Kernel,
     pub(crate) reader: FactReader,
 }
@@ -39,7 +40,7 @@ impl Scene {
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
         let kernel = Kernel::probe().unwrap();
         let reader = FactReader::new(&kernel, settings);
-        Self { dir, socket, listener, kernel, reader }
+        Self { dir, socket, listener, broker: OnceLock::new(), kernel, reader }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,6 +63,20 @@ impl Scene {
         let subject = Subject::accept_with(&socket, &self.kernel, others).unwrap();
         let stream = subject.stream(socket);
         (subject, stream)
+    }
+
+    pub(crate) fn broker_socket(&self) -> PathBuf {
+        let path = self.path().join("b");
+        self.broker.get_or_init(|| listen_for_brokers(&path));
+        path
+    }
+
+    /// A broker that has connected.
+    pub(crate) fn accept_broker(&self) -> (Subject<Connected>, tokio::net::UnixStream) {
+        let socket = self.broker.get().unwrap().accept().unwrap().0;
+        socket.set_nonblocking(true).unwrap();
+        let socket = tokio::net::UnixStream::from_std(socket).unwrap();
+        (Subject::accept(&socket, &self.kernel).unwrap(), socket)
     }
 
     /// Somebody who has connected, and who that is.
@@ -87,6 +102,16 @@ impl Scene {
         fs::copy("/bin/sleep", &path).unwrap();
         path
     }
+}
+
+/// The same, where descriptors may come along.
+fn listen_for_brokers(path: &Path) -> UnixListener {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+    witgate_peer::mark_brokers(&socket).unwrap();
+    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&socket, 64).unwrap();
+    UnixListener::from(socket)
 }
 
 /// A listener as the daemon has it.

@@ -80,7 +80,10 @@ pub(super) fn show_arguments(payload: &[u8]) -> c_int {
     let room = unsafe {
         let file = libc::open(payload.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        libc::mmap(ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, file, 0)
+        let room = libc::mmap(ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, file, 0);
+        // To close it can hang, and the mapping stays.
+        libc::close(file);
+        room
     };
     if room == libc::MAP_FAILED { status(-1) } else { set_map(room as u64, u32::MAX) }
 }
