@@ -113,6 +113,7 @@ pub(crate) fn process(uid: u32) -> Recorded {
         label: Some(Fact::Err(FactError::Unsupported)),
         namespaces: Some(Fact::Ok(["mnt", "pid", "user"].map(namespace).to_vec())),
         cgroups_trusted: Some(Fact::Ok(vec![cgroup])),
+        doubts: Some(Fact::Ok(Vec::new())),
         executable: Some(Fact::Ok(program)),
         executable_sha256: Some(Fact::Ok("ab".repeat(32))),
         ..Recorded::default()
