@@ -104,10 +104,11 @@ pub(crate) const NESTED_SHARE: u32 = 65_534;
 pub(crate) const NAME_THREADS: usize = 2;
 
 /// Jobs that may wait for a thread.
-pub(crate) const WAITING_JOBS: usize = 1_024;
+pub(crate) const WAITING_JOBS: usize = 4_096;
 
-/// How many of them may be one uid's.
-pub(crate) const WAITING_JOBS_PER_UID: usize = 32;
+/// How many of them may be one uid's: a decision about what is run takes a thread for a moment, and one
+/// uid may have 256 connections.
+pub(crate) const WAITING_JOBS_PER_UID: usize = 256;
 
 /// How long an idle thread stays.
 pub(crate) const IDLE_THREAD: Duration = Duration::from_secs(10);

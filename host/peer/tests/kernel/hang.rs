@@ -84,6 +84,16 @@ async fn two_hundred_that_hang_are_nobody_elses_matter() {
     until("the threads are back", || scene.reader.reads().busy == 0);
 }
 
+/// Every decision that wants the image takes a thread for a moment: as many as one uid may have
+/// connections must not be in each other's way.
+#[tokio::test]
+async fn a_crowd_of_one_uid_is_served() {
+    let scene = Scene::new();
+    let (_actor, subject) = scene.guest(Actor::spawn().uid(1003));
+    let crowd = join_all((0..256).map(|_| scene.all(&subject))).await;
+    assert!(crowd.iter().all(|facts| facts.executable().is_ok()));
+}
+
 // #35
 #[tokio::test]
 async fn a_command_line_on_a_file_system_that_hangs_is_nobody_elses_matter() {

@@ -1,5 +1,6 @@
 use std::{
     fs,
+    os::fd::OwnedFd,
     os::unix::{
         fs::PermissionsExt as _,
         net::{UnixListener, UnixStream},
@@ -36,7 +37,7 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let socket = dir.path().join("s");
-        let listener = listen(&socket);
+        let listener = listen(&socket, |socket| witgate_peer::mark_senders(socket));
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
         let kernel = Kernel::probe().unwrap();
         let reader = FactReader::new(&kernel, settings);
@@ -67,7 +68,7 @@ impl Scene {
 
     pub(crate) fn broker_socket(&self) -> PathBuf {
         let path = self.path().join("b");
-        self.broker.get_or_init(|| listen_for_brokers(&path));
+        self.broker.get_or_init(|| listen(&path, |socket| witgate_peer::mark_brokers(socket)));
         path
     }
 
@@ -104,21 +105,11 @@ impl Scene {
     }
 }
 
-/// The same, where descriptors may come along.
-fn listen_for_brokers(path: &Path) -> UnixListener {
+/// A listener as the daemon has it, for those whom `mark` is for.
+fn listen(path: &Path, mark: fn(&OwnedFd) -> std::io::Result<()>) -> UnixListener {
     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
-    witgate_peer::mark_brokers(&socket).unwrap();
-    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
-    rustix::net::listen(&socket, 64).unwrap();
-    UnixListener::from(socket)
-}
-
-/// A listener as the daemon has it.
-fn listen(path: &Path) -> UnixListener {
-    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
-    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
-    witgate_peer::mark_senders(&socket).unwrap();
+    mark(&socket).unwrap();
     bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
     rustix::net::listen(&socket, 64).unwrap();
     UnixListener::from(socket)
