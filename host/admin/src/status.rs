@@ -6,6 +6,7 @@ use axum::{Json, extract::State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use witgate_attestor::{BreakerState, OutcomeKind, Plugin};
+use witgate_confine::Confinement;
 use witgate_decision::{
     Horizon, Reads,
     audit::{AuditHealth, AuditState},
@@ -80,6 +81,9 @@ pub struct Status {
     pub readiness: Readiness,
     /// How surely this kernel can tell processes apart.
     pub tier: String,
+    /// What the daemon's own process has given up; none if it could not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confinement: Option<Confinement>,
     /// The generation in effect.
     pub generation: u64,
     /// When it was loaded.
@@ -171,6 +175,7 @@ pub(crate) async fn status(State(admin): State<Shared>) -> Json<Status> {
         about: admin.control.about(),
         readiness: admin.readiness(),
         tier: decider.kernel().tier().to_string(),
+        confinement: Confinement::of_this_process().ok(),
         generation: generation.map(|g| g.number).unwrap_or_default(),
         generation_loaded_at: generation.map(|g| g.loaded_at),
         policy_revision: generation.map(|g| g.policy.revision().to_owned()).unwrap_or_default(),

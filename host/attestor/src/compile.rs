@@ -93,16 +93,32 @@ async fn read_bounded(stream: impl AsyncRead + Unpin, limit: usize) -> io::Resul
     Ok((bytes.len() <= limit).then_some(bytes))
 }
 
-/// The body of the compile child: limits this very process, reads a component from `input`,
-/// compiles it for the engine of this build and machine, writes the machine code to `output`.
+/// Whether the compile child filters its own calls of the kernel (Linux).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallFilter {
+    /// It does, or compiles nothing.
+    Required,
+    /// It does not, for a kernel that cannot.
+    Off,
+}
+
+/// The body of the compile child: limits this very process, gives up whatever compiling does not
+/// need, reads a component from `input`, compiles it for the engine of this build and machine, writes
+/// the machine code to `output`.
 ///
 /// Call it first thing in `main`, before any thread is started: the limits allow no more threads.
 ///
 /// # Errors
-/// If the limits cannot be set, the input is not a valid component, or the output breaks. Print
-/// the error to standard error and exit with any status but 0.
-pub fn compile_child(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
+/// If anything cannot be limited or given up, the input is not a valid component, or the output
+/// breaks. Print the error to standard error and exit with any status but 0.
+pub fn compile_child(
+    filter: CallFilter,
+    mut input: impl Read,
+    mut output: impl Write,
+) -> io::Result<()> {
+    give_up_everything()?;
     limit_this_process()?;
+    filter_calls(filter)?;
     let mut component = Vec::new();
     let limit = u64::try_from(limits::COMPONENT_BYTES).unwrap_or(u64::MAX);
     input.by_ref().take(limit).read_to_end(&mut component)?;
@@ -136,6 +152,39 @@ fn limit_this_process() -> io::Result<()> {
         nix::sys::prctl::set_no_new_privs()?;
         nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     }
+    Ok(())
+}
+
+/// No memory that others read, no capability, no file and no network.
+#[cfg(target_os = "linux")]
+fn give_up_everything() -> io::Result<()> {
+    use witgate_confine::{give_up_capabilities, give_up_files, keep_memory_private};
+    let given_up = keep_memory_private()
+        .and_then(|()| give_up_capabilities())
+        // How much of it the kernel sees to is told by the doctor: a child has nobody to tell.
+        .and_then(|()| give_up_files());
+    given_up.map(drop).map_err(io::Error::other)
+}
+
+/// Nor any call that leads there: the last that is given up, for the rest takes calls.
+#[cfg(target_os = "linux")]
+fn filter_calls(filter: CallFilter) -> io::Result<()> {
+    use witgate_confine::{Role, confine_all_threads};
+    match filter {
+        CallFilter::Required => confine_all_threads(Role::Compiler).map_err(io::Error::other),
+        CallFilter::Off => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Linux, where it can fail")]
+const fn give_up_everything() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Linux, where it can fail")]
+const fn filter_calls(_: CallFilter) -> io::Result<()> {
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub use self::{
     attestation::{Attestation, Limit, Outcome, UnknownKey},
     breaker::BreakerState,
     catalogue::Catalogue,
-    compile::{CompilerCommand, compile_child},
+    compile::{CallFilter, CompilerCommand, compile_child},
     counters::Counters,
     engine::{Engine, EngineConfig},
     error::{CompileError, EngineError, LoadError, LoadErrorKind, StoreError},

@@ -54,7 +54,11 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Compile a component from standard input to standard output, within limits.
     #[command(hide = true)]
-    CompileComponent,
+    CompileComponent {
+        /// Leave calls of the kernel unfiltered.
+        #[arg(long)]
+        unfiltered: bool,
+    },
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  witgate completions bash > /etc/bash_completion.d/witgate")]
     Completions {

@@ -69,7 +69,7 @@ fn generation(place: &Place) -> Result<Generation, Failure> {
     }
     let config = place.config()?;
     let store = tempfile::tempdir().map_err(Failure::internal)?;
-    let compiler = compiler()?;
+    let compiler = compiler(config.call_filter)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

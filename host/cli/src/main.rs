@@ -21,6 +21,7 @@ mod why;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use witgate_attestor::CallFilter;
 
 use self::{
     args::{Arguments, AuditCommand, Command, EntryCommand, FixtureCommand},
@@ -51,7 +52,10 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Attest(form) => ask::attest(place, form),
         Command::Audit(AuditCommand::Verify(options)) => audit::verify(place, &options),
-        Command::CompileComponent => serve::compile_component(),
+        Command::CompileComponent { unfiltered: false } => {
+            serve::compile_component(CallFilter::Required)
+        }
+        Command::CompileComponent { unfiltered: true } => serve::compile_component(CallFilter::Off),
         Command::Completions { shell } => {
             // Into memory: whoever reads may go away, and this would panic.
             let mut script = Vec::new();

@@ -3,6 +3,7 @@
 use hyper::Method;
 use witgate_admin::{EndpointView, PluginState, ReloadReport, Status};
 use witgate_attestor::BreakerState;
+use witgate_confine::Confinement;
 use witgate_peer::Reads;
 use witgate_protocol::frame::printable;
 
@@ -41,6 +42,7 @@ fn for_people(status: &Status) -> String {
             status.generation, status.entry_count, status.policy_revision, status.plugin_count
         ),
         format!("kernel tier   {}", status.tier),
+        format!("confined      {}", confined(status.confinement)),
         format!("public socket {}", about.public_socket.display()),
         format!(
             "decisions     {} kept, {} dropped; {} connections open",
@@ -64,6 +66,16 @@ fn for_people(status: &Status) -> String {
 }
 
 /// What it is, who says so, and how it does.
+fn confined(confinement: Option<Confinement>) -> String {
+    let Some(Confinement { memory_private, no_core, threads, filtered_threads }) = confinement
+    else {
+        return "the daemon could not look at itself".to_owned();
+    };
+    let memory = if memory_private && no_core { "private" } else { "READABLE" };
+    let calls = if filtered_threads == threads { "seccomp" } else { "NOT CONFINED: seccomp" };
+    format!("{calls} on {filtered_threads} of {threads} threads; memory {memory}")
+}
+
 /// Only when something hangs.
 fn reads_for_people(reads: Reads) -> Option<String> {
     let Reads { threads, busy, overdue, waiting } = reads;

@@ -8,7 +8,8 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 use witgate_admin::Control;
-use witgate_attestor::{CompilerCommand, EngineError, StoreError};
+use witgate_attestor::{CallFilter, CompilerCommand, EngineError, StoreError};
+use witgate_confine::ConfineError;
 use witgate_daemon::{Daemon, StartError, config::Config};
 use witgate_decision::audit::AuditError;
 
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
     let config = place.config()?;
     log_to_stderr();
+    // Before any thread is started.
+    witgate_daemon::confine(&config).map_err(|error| unconfined(&error))?;
     // On a worker, and not on this thread: whatever accepts there hands every connection to
     // another thread, which costs a wake-up, a fifth of what a decision costs.
     let runtime = runtime()?;
@@ -45,7 +48,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 async fn run(config: Config) -> Result<Exit, Failure> {
     let signals = Signals::listen().map_err(Failure::internal)?;
-    let daemon = Daemon::start(config, compiler()?).await.map_err(|error| of_start(&error))?;
+    let compiler = compiler(config.call_filter)?;
+    let daemon = Daemon::start(config, compiler).await.map_err(|error| of_start(&error))?;
     say(&format!(
         "witgate is listening\n  workloads  {}\n  operators  {}",
         daemon.public_socket().display(),
@@ -101,9 +105,23 @@ async fn reload_when(asked: Arc<Notify>, control: Arc<dyn Control>) {
 }
 
 /// Plugins are compiled by this same program, in a child with limits.
-pub(crate) fn compiler() -> Result<CompilerCommand, Failure> {
+pub(crate) fn compiler(filter: CallFilter) -> Result<CompilerCommand, Failure> {
     let program = std::env::current_exe().map_err(Failure::internal)?;
-    Ok(CompilerCommand { program, args: vec!["compile-component".into()] })
+    let mut args = vec!["compile-component".into()];
+    if filter == CallFilter::Off {
+        args.push("--unfiltered".into());
+    }
+    Ok(CompilerCommand { program, args })
+}
+
+fn unconfined(error: &ConfineError) -> Failure {
+    let hint = match error {
+        ConfineError::Filter { .. } | ConfineError::Architecture { .. } => {
+            "; to serve all the same, set process.seccomp = \"off\""
+        }
+        _ => "",
+    };
+    Failure::unavailable(with_causes(error) + hint)
 }
 
 fn of_start(error: &StartError) -> Failure {
@@ -130,8 +148,8 @@ fn log_to_stderr() {
 }
 
 /// The hidden `witgate compile-component`.
-pub(crate) fn compile_component() -> Result<Exit, Failure> {
-    witgate_attestor::compile_child(std::io::stdin(), std::io::stdout())
+pub(crate) fn compile_component(filter: CallFilter) -> Result<Exit, Failure> {
+    witgate_attestor::compile_child(filter, std::io::stdin(), std::io::stdout())
         .map_err(Failure::internal)?;
     Ok(Exit::Ok)
 }

@@ -19,6 +19,7 @@ use std::{
     rc::Rc,
 };
 
+use witgate_attestor::CallFilter;
 use witgate_endpoints::EndpointConfig;
 use witgate_identity::{NodeName, TrustDomain};
 use witgate_provenance::Policy as SupplyPolicy;
@@ -107,6 +108,8 @@ pub struct Config {
     pub strict_plugins: bool,
     /// Serve although this kernel cannot pin a peer by the socket (tier C).
     pub allow_legacy_kernel: bool,
+    /// Whether the daemon's own calls of the kernel are filtered, and those of what it starts.
+    pub call_filter: CallFilter,
     /// The public socket.
     pub public: ListenConfig,
     /// The admin socket.
@@ -161,6 +164,7 @@ impl Config {
         let parts = [
             ("host.name", self.node != later.node),
             ("allow_legacy_kernel", self.allow_legacy_kernel != later.allow_legacy_kernel),
+            ("process", self.call_filter != later.call_filter),
             ("listen.public", self.public != later.public),
             ("listen.admin.path and mode", self.admin != later.admin),
             ("audit", self.audit != later.audit),

@@ -12,6 +12,7 @@ mod admin_connection;
 mod answer;
 mod causes;
 pub mod config;
+mod confinement;
 mod connection;
 mod core;
 mod daemon;
@@ -30,4 +31,7 @@ mod rewound;
 mod supply;
 mod views;
 
-pub use self::daemon::{Daemon, StartError};
+pub use self::{
+    confinement::confine,
+    daemon::{Daemon, StartError},
+};

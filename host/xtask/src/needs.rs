@@ -27,6 +27,7 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("/usr/lib/wasm32-wasi/libc.a", &["wasi-libc"]),
     ("/usr/lib/llvm-19/lib/clang/19/lib/wasi", &["libclang-rt-19-dev-wasm32"]),
     ("minisign", &["minisign"]),
+    ("perl", &["perl-base"]),
     ("docker-registry", &["docker-registry"]),
 ];
 

@@ -6,8 +6,10 @@ use std::{
     process::ExitCode,
 };
 
+use witgate_attestor::{CallFilter, compile_child};
+
 fn main() -> ExitCode {
-    match witgate_attestor::compile_child(io::stdin().lock(), io::stdout().lock()) {
+    match compile_child(CallFilter::Required, io::stdin().lock(), io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody to tell if standard error is gone too.

@@ -11,7 +11,9 @@ use std::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
-use witgate_attestor::{Catalogue, Engine, EngineConfig, LoadError, Plugin, PluginSpec};
+use witgate_attestor::{
+    CallFilter, Catalogue, Engine, EngineConfig, LoadError, Plugin, PluginSpec,
+};
 use witgate_identity::Fault;
 
 use crate::{
@@ -57,8 +59,10 @@ impl Workshop {
             .enable_all()
             .build()
             .map_err(Failure::internal)?;
-        let config =
-            EngineConfig { concurrency: CONCURRENCY, ..EngineConfig::new(store, compiler()?) };
+        let config = EngineConfig {
+            concurrency: CONCURRENCY,
+            ..EngineConfig::new(store, compiler(CallFilter::Required)?)
+        };
         let engine = Engine::new(config).map_err(|error| Failure::internal(with_causes(&error)))?;
         Ok(Self { runtime, engine, _temporary: temporary })
     }

@@ -6,6 +6,7 @@ mod ask;
 mod author;
 mod challenge;
 mod command;
+mod confined;
 mod doubts;
 mod examples;
 mod fixture_record;

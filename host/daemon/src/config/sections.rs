@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use witgate_attestor::CallFilter;
 use witgate_endpoints::EndpointConfig;
 use witgate_identity::{NodeName, TrustDomain};
 use witgate_peer::OtherSenders;
@@ -93,6 +94,7 @@ pub(super) struct Partial {
     labels: BTreeMap<String, String>,
     strict_plugins: Option<bool>,
     allow_legacy_kernel: Option<bool>,
+    call_filter: Option<CallFilter>,
     public: PartialListen,
     admin: PartialListen,
     view: Option<Roles>,
@@ -130,6 +132,9 @@ impl Partial {
         table.table("host", |host| {
             partial.node = host.convert("name", |text: String| NodeName::new(&text));
             partial.labels = host.take("labels").unwrap_or_default();
+        });
+        table.table("process", |process| {
+            partial.call_filter = process.convert("seccomp", |word: String| call_filter(&word));
         });
         table.table("listen", |listen| {
             partial.public = listen.table("public", |public| PartialListen {
@@ -177,6 +182,7 @@ impl Partial {
         self.labels.extend(later.labels);
         over(&mut self.strict_plugins, later.strict_plugins);
         over(&mut self.allow_legacy_kernel, later.allow_legacy_kernel);
+        over(&mut self.call_filter, later.call_filter);
         over(&mut self.public.path, later.public.path);
         over(&mut self.public.mode, later.public.mode);
         over(&mut self.public.other_senders, later.public.other_senders);
@@ -234,6 +240,7 @@ impl Partial {
             labels: self.labels,
             strict_plugins: self.strict_plugins.unwrap_or(false),
             allow_legacy_kernel: self.allow_legacy_kernel.unwrap_or(false),
+            call_filter: self.call_filter.unwrap_or(CallFilter::Required),
             public: self.public.complete(&layout.public_socket, PUBLIC_MODE),
             admin: self.admin.complete(&layout.admin_socket, ADMIN_MODE),
             access: AdminAccess {
@@ -301,6 +308,14 @@ fn other_senders(word: &str) -> Result<OtherSenders, &'static str> {
         "refuse" => Ok(OtherSenders::Refused),
         "allow" => Ok(OtherSenders::Allowed),
         _ => Err("it is \"refuse\" or \"allow\""),
+    }
+}
+
+fn call_filter(word: &str) -> Result<CallFilter, &'static str> {
+    match word {
+        "required" => Ok(CallFilter::Required),
+        "off" => Ok(CallFilter::Off),
+        _ => Err("it is \"required\" or \"off\""),
     }
 }
 
