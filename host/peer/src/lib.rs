@@ -50,7 +50,7 @@ pub use self::{
     facts::{ProcessFacts, Summary},
     passed::{BrokerStream, Lead, NoLead, Passed},
     pid::Pid,
-    probe::{Capability, Kernel, Tier},
+    probe::{Capability, Kernel, Need, Privilege, Tier},
     reader::{FactReader, ReadSettings},
     stream::{OtherSenders, PeerStream, Sender},
     subject::{Answerable, Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},

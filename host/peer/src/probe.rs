@@ -1,5 +1,8 @@
 //! What this kernel can do, found once at start by trying it, never by a version number.
 
+mod capabilities;
+mod privileges;
+
 use std::{
     os::{
         fd::{AsFd, BorrowedFd},
@@ -10,6 +13,7 @@ use std::{
 
 use rustix::io::Errno;
 
+pub use self::privileges::{Need, Privilege};
 use crate::{
     error::{ProbeError, Step},
     namespaces, parse,
@@ -99,6 +103,12 @@ impl Kernel {
         &self.capabilities
     }
 
+    /// The capabilities of capabilities(7) that this process holds, of those that it makes use of.
+    #[must_use]
+    pub fn privileges(&self) -> Vec<Privilege> {
+        privileges::held(capabilities::effective(&*self.sys))
+    }
+
     /// Whether a subject may be made from a socket at all.
     #[must_use]
     pub const fn may_serve(&self) -> bool {
@@ -160,5 +170,3 @@ fn overflow_uid(sys: &dyn Sys) -> u32 {
     let text = sys.host_file(c"/proc/sys/kernel/overflowuid").unwrap_or_default();
     std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_534)
 }
-
-mod capabilities;

@@ -97,7 +97,8 @@ impl Folder {
     /// If it ends or is not ready in time.
     #[must_use]
     pub fn serve(self) -> Daemon {
-        Daemon::start(self, None)
+        let serve = self.command(&["serve"]);
+        Daemon::start(self, serve)
     }
 
     /// As [`Self::serve`], as another user, who is given the folder.
@@ -107,7 +108,29 @@ impl Folder {
     #[must_use]
     pub fn serve_as(self, uid: u32) -> Daemon {
         std::os::unix::fs::chown(self.path(), Some(uid), Some(uid)).expect("chown");
-        Daemon::start(self, Some(uid))
+        let mut serve = self.command(&["serve"]);
+        serve.uid(uid).gid(uid);
+        Daemon::start(self, serve)
+    }
+
+    /// As [`Self::serve_as`], begun by a command that makes that user of us, such as `setpriv`.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    #[must_use]
+    pub fn serve_under(self, uid: u32, wrapper: &[String]) -> Daemon {
+        std::os::unix::fs::chown(self.path(), Some(uid), Some(uid)).expect("chown");
+        let plain = self.command(&["serve"]);
+        let mut serve = Command::new(&wrapper[0]);
+        serve.args(&wrapper[1..]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => serve.env(name, value),
+                None => serve.env_remove(name),
+            };
+        }
+        serve.stdin(Stdio::null());
+        Daemon::start(self, serve)
     }
 }
 
@@ -120,13 +143,9 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    fn start(folder: Folder, uid: Option<u32>) -> Self {
+    fn start(folder: Folder, mut serve: Command) -> Self {
         let log = fs::File::create(folder.dir.path().join("log")).expect("log");
-        let mut serve = folder.command(&["serve"]);
         serve.stdout(Stdio::piped()).stderr(log);
-        if let Some(uid) = uid {
-            serve.uid(uid).gid(uid);
-        }
         let child = serve.spawn().expect("witgate serve");
         let mut daemon = Self { folder, child };
         daemon.wait_until_ready();

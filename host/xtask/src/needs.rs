@@ -28,6 +28,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("/usr/lib/llvm-19/lib/clang/19/lib/wasi", &["libclang-rt-19-dev-wasm32"]),
     ("minisign", &["minisign"]),
     ("perl", &["perl-base"]),
+    ("setpriv", &["util-linux"]),
+    ("systemd-analyze", &["systemd"]),
     ("docker-registry", &["docker-registry"]),
 ];
 

@@ -20,6 +20,7 @@ mod life;
 mod place;
 mod plugin_add;
 mod plugins;
+mod privileges;
 mod reload;
 mod senders;
 mod supply;

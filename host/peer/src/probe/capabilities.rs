@@ -141,7 +141,7 @@ fn own_pid() -> Option<Pid> {
     i32::try_from(std::process::id()).ok().and_then(Pid::new)
 }
 
-fn effective(sys: &dyn Sys) -> u64 {
+pub(super) fn effective(sys: &dyn Sys) -> u64 {
     let status = sys.host_file(c"/proc/thread-self/status").unwrap_or_default();
     parse::privileges(&status).map_or(0, |privileges| privileges.effective)
 }
