@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use witgate_attestor::Attestation;
 use witgate_identity::NodeName;
 use witgate_peer::{
@@ -72,7 +73,12 @@ pub struct Decider {
     metrics: Metrics,
     generation: ArcSwapOption<Generation>,
     reloads: tokio::sync::watch::Sender<u64>,
+    /// A place for every decision under way; all of them are taken when none may begin any more.
+    under_way: Semaphore,
 }
+
+/// Decisions that may be under way at once: more than there can be.
+const UNDER_WAY: u32 = 1 << 20;
 
 impl Decider {
     /// A decider without plugins and entries: it is not ready until [`Self::install`].
@@ -83,6 +89,7 @@ impl Decider {
             metrics: Metrics::default(),
             generation: ArcSwapOption::empty(),
             reloads: tokio::sync::watch::Sender::new(0),
+            under_way: Semaphore::new(UNDER_WAY as usize),
         }
     }
 
@@ -96,6 +103,18 @@ impl Decider {
     /// From now on streams end; requests under way are answered.
     pub fn drain(&self) {
         self.reloads.send_replace(watch::DRAINING);
+    }
+
+    /// Waits for the decisions under way. None begins as long as what is returned is held: they are
+    /// refused as `not_ready`. None is returned if there is nothing to wait with, which is never.
+    pub async fn finish(&self) -> Option<SemaphorePermit<'_>> {
+        self.under_way.acquire_many(UNDER_WAY).await.ok()
+    }
+
+    /// Undoes [`Self::drain`]: streams may begin again.
+    pub fn resume(&self) {
+        let number = self.generation().map_or(0, |generation| generation.number);
+        self.reloads.send_replace(number);
     }
 
     /// The generation in effect.
@@ -157,6 +176,10 @@ impl Decider {
     ) -> (Answer, Option<Arc<ProcessFacts>>) {
         let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
         let mut kept = None;
+        let Ok(_place) = self.under_way.try_acquire() else {
+            let problem = draft::problem(&request.refused(None, Reason::NotReady, String::new()));
+            return (Answer::Refused(Refusal::new(problem)), None);
+        };
         let answer = match self.decide(caller, &request, &mut kept).await {
             Ok(grant) => Answer::Granted(grant),
             Err(problem) => Answer::Refused(Refusal::new(problem)),

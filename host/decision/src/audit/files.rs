@@ -77,6 +77,23 @@ impl LogDir {
         }
     }
 
+    /// Holds the lock that another daemon passed on. It goes with the open file, so nobody can take
+    /// it in between; that it is the lock of this folder, and held, is checked all the same.
+    pub(super) fn hold(&self, lock: File) -> Result<File, AuditError> {
+        let error = |source| self.error("lock", LOCK, source);
+        let here = rustix::fs::statat(&self.fd, LOCK, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| error(errno.into()))?;
+        let passed = lock.metadata().map_err(error)?;
+        if (passed.dev(), passed.ino()) != (here.st_dev, here.st_ino) {
+            return Err(error(io::Error::other("another folder's lock was passed on")));
+        }
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(AuditError::Busy { dir: self.path.clone() }),
+            Err(TryLockError::Error(source)) => Err(error(source)),
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,4 +1,5 @@
 use std::{
+    fs::File,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -76,9 +77,21 @@ impl Audit {
     /// if the key is gone; if the folder cannot be read or written. A full disk is not an error
     /// here: see [`Audit::health`].
     pub fn open(config: AuditConfig) -> Result<Self, AuditError> {
+        Self::begin(config, None)
+    }
+
+    /// Opens the log of a daemon that [released](Self::release) it, with the lock that it passed on.
+    ///
+    /// # Errors
+    /// As [`Audit::open`]; [`AuditError::Io`] if it is another folder's lock.
+    pub fn open_held(config: AuditConfig, lock: File) -> Result<Self, AuditError> {
+        Self::begin(config, Some(lock))
+    }
+
+    fn begin(config: AuditConfig, lock: Option<File>) -> Result<Self, AuditError> {
         let (dir, tick) = (config.dir.clone(), config.tick);
         let (stop, stopped) = channel();
-        let writer = Mutex::new(recover::open(config)?);
+        let writer = Mutex::new(recover::open(config, lock)?);
         let shared = Arc::new(Shared { writer, _stop: stop });
         let weak = Arc::downgrade(&shared);
         thread::Builder::new()
@@ -155,8 +168,29 @@ impl Audit {
     /// # Errors
     /// If the counters or the checkpoint could not be written. It is closed all the same.
     pub fn close(&self) -> Result<Head, AuditError> {
-        self.0.close()?;
+        self.0.close().1?;
         Ok(self.head())
+    }
+
+    /// As [`Self::close`], but its lock stays held: for a successor, or to be
+    /// [taken back](Self::take_back). None if it was closed already.
+    ///
+    /// What could not be written, on a full disk say, does not keep the log from being released; the
+    /// head says where it ends.
+    #[must_use]
+    pub fn release(&self) -> Option<(File, Head)> {
+        let lock = self.0.close().0?;
+        Some((lock, self.head()))
+    }
+
+    /// Goes on with a log that was released, wherever it ends by now.
+    ///
+    /// # Errors
+    /// As [`Audit::open_held`]; it stays closed then.
+    pub fn take_back(&self, config: AuditConfig, lock: File) -> Result<(), AuditError> {
+        let writer = recover::open(config, Some(lock))?;
+        *self.0.lock() = writer;
+        Ok(())
     }
 }
 
@@ -181,14 +215,15 @@ impl Shared {
         let _ = self.make_last();
     }
 
-    fn close(&self) -> Result<(), AuditError> {
+    fn close(&self) -> (Option<File>, Result<(), AuditError>) {
         let flushed = self.lock().flush("close");
         let lasting = self.make_last();
-        self.lock().close();
-        match flushed {
+        let lock = self.lock().close();
+        let written = match flushed {
             Err(AuditError::Closed) => Ok(()),
             flushed => flushed.and(lasting),
-        }
+        };
+        (lock, written)
     }
 }
 

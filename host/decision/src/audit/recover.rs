@@ -35,10 +35,13 @@ impl Found {
     }
 }
 
-/// Opens the log of a folder for writing.
-pub(super) fn open(config: AuditConfig) -> Result<Writer, AuditError> {
+/// Opens the log of a folder for writing, with its lock if it was passed on.
+pub(super) fn open(config: AuditConfig, lock: Option<File>) -> Result<Writer, AuditError> {
     let dir = LogDir::at(&config.dir)?;
-    let lock = dir.lock()?;
+    let lock = match lock {
+        Some(lock) => dir.hold(lock)?,
+        None => dir.lock()?,
+    };
     let numbers = dir.numbers().map_err(|source| dir.error("list", "", source))?;
     let key = Key::open(&dir, !numbers.is_empty())?;
     let mut found = Vec::new();

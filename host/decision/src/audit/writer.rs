@@ -208,9 +208,11 @@ impl Writer {
         counters
     }
 
-    pub(super) fn close(&mut self) {
+    /// Takes no more records; gives back the lock, for somebody who goes on.
+    pub(super) fn close(&mut self) -> Option<File> {
         self.state = AuditState::Closed;
-        (self.file, self.lock) = (None, None);
+        self.file = None;
+        self.lock.take()
     }
 
     /// A failed `fdatasync` is final: what is on the disk is no longer known.
