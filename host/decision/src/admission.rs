@@ -4,15 +4,19 @@
 //! root shares a uid with the host's. Both the bucket and the uid alone have a cap on open
 //! connections; new connections and requests of a bucket are rate-limited. What a caller is refused
 //! for costs one hash look-up.
+//!
+//! When all places are taken, whoever holds the most gives one up for whoever holds fewer: the newest
+//! connection of the greediest uid is closed. So several uids together cannot keep another one out.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
+use tokio::sync::Notify;
 use witgate_peer::Bucket;
 
 /// Buckets that the rate limiters remember. A caller that can make buckets (by making cgroups) must
@@ -81,15 +85,79 @@ pub struct Admission {
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
-    by_uid: HashMap<u32, usize>,
+    /// Each uid's, in the order in which they came.
+    by_uid: HashMap<u32, BTreeMap<u64, Held>>,
     by_bucket: HashMap<Bucket, usize>,
+    /// How many there ever were.
+    ever: u64,
+}
+
+/// One open connection.
+#[derive(Debug)]
+struct Held {
+    bucket: Bucket,
+    evicted: Arc<Notify>,
+}
+
+impl Open {
+    fn of_uid(&self, uid: u32) -> usize {
+        self.by_uid.get(&uid).map_or(0, BTreeMap::len)
+    }
+
+    fn of_bucket(&self, bucket: &Bucket) -> usize {
+        self.by_bucket.get(bucket).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, bucket: &Bucket, evicted: &Arc<Notify>) -> u64 {
+        self.total += 1;
+        self.ever += 1;
+        *self.by_bucket.entry(bucket.clone()).or_default() += 1;
+        let held = Held { bucket: bucket.clone(), evicted: Arc::clone(evicted) };
+        self.by_uid.entry(bucket.uid).or_default().insert(self.ever, held);
+        self.ever
+    }
+
+    /// Nothing if it was evicted before.
+    fn remove(&mut self, uid: u32, number: u64) -> Option<Held> {
+        let of_uid = self.by_uid.get_mut(&uid)?;
+        let held = of_uid.remove(&number)?;
+        if of_uid.is_empty() {
+            self.by_uid.remove(&uid);
+        }
+        self.total -= 1;
+        release(&mut self.by_bucket, &held.bucket);
+        Some(held)
+    }
+
+    /// Takes the newest connection of the uid with the most, if those are more than `than`.
+    fn evict(&mut self, than: usize) -> bool {
+        let most = self.by_uid.iter().max_by_key(|(_, of_uid)| of_uid.len());
+        let newest = most
+            .filter(|(_, of_uid)| of_uid.len() > than)
+            .and_then(|(uid, of_uid)| Some((*uid, *of_uid.last_key_value()?.0)));
+        let Some(held) = newest.and_then(|(uid, number)| self.remove(uid, number)) else {
+            return false;
+        };
+        held.evicted.notify_one();
+        true
+    }
 }
 
 /// An open connection's place; given back when this is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    bucket: Bucket,
+    uid: u32,
+    number: u64,
+    evicted: Arc<Notify>,
     open: Arc<Mutex<Open>>,
+}
+
+impl Permit {
+    /// Waits until the place was given to somebody who holds fewer; the connection is to be closed
+    /// then.
+    pub async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
 }
 
 impl Admission {
@@ -114,18 +182,26 @@ impl Admission {
     /// [`Shed`] if the caller has too many open, or opens them too fast.
     pub fn connect(&self, bucket: &Bucket) -> Result<Permit, Shed> {
         check_rate(&self.connections, bucket)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.open);
         let max = self.limits.connections_per_bucket;
-        let of_uid = open.by_uid.get(&bucket.uid).copied().unwrap_or_default();
-        let of_bucket = open.by_bucket.get(bucket).copied().unwrap_or_default();
-        let max_of_uid = max.saturating_mul(UID_SHARE);
-        if open.total >= self.limits.connections_total || of_uid >= max_of_uid || of_bucket >= max {
+        let of_uid = open.of_uid(bucket.uid);
+        if of_uid >= max.saturating_mul(UID_SHARE) || open.of_bucket(bucket) >= max {
             return Err(Shed::Connections);
         }
-        open.total += 1;
-        *open.by_uid.entry(bucket.uid).or_default() += 1;
-        *open.by_bucket.entry(bucket.clone()).or_default() += 1;
-        Ok(Permit { bucket: bucket.clone(), open: Arc::clone(&self.open) })
+        // Only from who has more even after this one has one more: two never take from each other.
+        if open.total >= self.limits.connections_total && !open.evict(of_uid + 1) {
+            return Err(Shed::Connections);
+        }
+        let evicted = Arc::new(Notify::new());
+        let number = open.add(bucket, &evicted);
+        Ok(Permit { uid: bucket.uid, number, evicted, open: Arc::clone(&self.open) })
+    }
+
+    /// Takes the newest connection of whoever has the most, for want of descriptors; false if nobody
+    /// has more than one.
+    #[must_use]
+    pub fn evict(&self) -> bool {
+        lock(&self.open).evict(1)
     }
 
     /// A connection wants to be told of changes.
@@ -133,7 +209,7 @@ impl Admission {
     /// # Errors
     /// [`Shed::Connections`] if its bucket has too many such streams.
     pub fn watch(&self, bucket: &Bucket) -> Result<WatchPermit, Shed> {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watches = lock(&self.watches);
         let count = watches.entry(bucket.clone()).or_default();
         if *count >= self.limits.watches_per_bucket {
             return Err(Shed::Connections);
@@ -153,8 +229,12 @@ impl Admission {
     /// Connections open now.
     #[must_use]
     pub fn open_connections(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).total
+        lock(&self.open).total
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn check_rate(limiter: &DefaultKeyedRateLimiter<Bucket>, bucket: &Bucket) -> Result<(), Shed> {
@@ -174,10 +254,7 @@ fn check_rate(limiter: &DefaultKeyedRateLimiter<Bucket>, bucket: &Bucket) -> Res
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.total = open.total.saturating_sub(1);
-        release(&mut open.by_uid, &self.bucket.uid);
-        release(&mut open.by_bucket, &self.bucket);
+        lock(&self.open).remove(self.uid, self.number);
     }
 }
 
@@ -190,7 +267,7 @@ pub struct WatchPermit {
 
 impl Drop for WatchPermit {
     fn drop(&mut self) {
-        release(&mut self.watches.lock().unwrap_or_else(PoisonError::into_inner), &self.bucket);
+        release(&mut lock(&self.watches), &self.bucket);
     }
 }
 
@@ -245,6 +322,39 @@ mod tests {
         let _held: Vec<_> =
             (0..2).map(|uid| admission.connect(&bucket(uid, "/")).unwrap()).collect();
         assert_eq!(admission.connect(&bucket(9, "/")).unwrap_err(), Shed::Connections);
+    }
+
+    // #47, #48: uids that hold everything together give way to one that holds less, the greediest
+    // first and its newest; and those who hold as much as each other do not push each other out.
+    #[tokio::test]
+    async fn when_all_is_taken_the_greediest_gives_way() {
+        let admission = admission(10, 6, 100);
+        let connect = |uid| admission.connect(&bucket(uid, "/"));
+        let four: Vec<_> = (0..4).map(|_| connect(1).unwrap()).collect();
+        let _two: Vec<_> = (0..2).map(|_| connect(2).unwrap()).collect();
+        let newcomer = connect(3).unwrap();
+        four[3].evicted().await;
+        assert_eq!(admission.open_connections(), 6);
+        let _second = connect(3).unwrap();
+        four[2].evicted().await;
+        assert_eq!(connect(3).unwrap_err(), Shed::Connections, "two each");
+        assert_eq!(connect(1).unwrap_err(), Shed::Connections, "two each");
+        // What an evicted one gave up is not given back a second time.
+        drop(four);
+        assert_eq!(admission.open_connections(), 4);
+        drop(newcomer);
+        assert_eq!(admission.open_connections(), 3);
+    }
+
+    // #51
+    #[test]
+    fn for_want_of_descriptors_only_who_has_several_gives_one_up() {
+        let admission = admission(10, 6, 100);
+        let _one = admission.connect(&bucket(1, "/")).unwrap();
+        let _two: Vec<_> = (0..2).map(|_| admission.connect(&bucket(2, "/")).unwrap()).collect();
+        assert!(admission.evict());
+        assert!(!admission.evict());
+        assert_eq!(admission.open_connections(), 2);
     }
 
     // #46: a flood of one bucket is refused; its neighbour in another cgroup is not, though it has
