@@ -141,13 +141,23 @@ impl Watch {
         match &self.last {
             Some(Outcome::Allow(answer)) => answer.identities.iter().any(|identity| {
                 let left = identity.expires_at.as_second() - crate::time::now().as_second();
-                u64::try_from(left).unwrap_or_default() <= identity.ttl_seconds / 2
+                is_due(left, identity.ttl_seconds)
             }),
             Some(Outcome::Refuse(problem)) => problem.reason.http_status() == 503,
             None => true,
         }
     }
 }
+
+/// Whether an identity with so many seconds left is to be renewed: at half its time, and when the clock
+/// was set back, for then it would be valid for longer than it may.
+fn is_due(left: i64, ttl_seconds: u64) -> bool {
+    let left = u64::try_from(left).unwrap_or_default();
+    left <= ttl_seconds / 2 || left > ttl_seconds.saturating_add(CLOCK_SLACK)
+}
+
+/// Seconds by which a clock may be set back without that being taken for more than a correction.
+const CLOCK_SLACK: u64 = 60;
 
 /// Reasons after which no later decision about the same connection can be another.
 const fn is_about_the_subject(reason: Reason) -> bool {
@@ -175,5 +185,24 @@ fn differs(last: &Outcome, now: &Outcome) -> bool {
         }
         (Outcome::Refuse(last), Outcome::Refuse(now)) => last.reason != now.reason,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // #61: whatever the clock does, an identity is renewed no later than it says, and none is left that
+    // the clock makes longer than its ttl.
+    #[test]
+    fn a_clock_that_jumps_makes_it_due() {
+        const HOUR: i64 = 3600;
+        const DAY: i64 = 24 * HOUR;
+        assert!(!is_due(HOUR, 3600) && !is_due(HOUR / 2 + 1, 3600));
+        assert!(is_due(HOUR / 2, 3600), "half of it is over");
+        assert!(is_due(HOUR - DAY, 3600), "set forward by a day");
+        assert!(is_due(HOUR + DAY, 3600), "set back by a day");
+        assert!(!is_due(HOUR + 60, 3600) && is_due(HOUR + 61, 3600), "set back by a minute");
+        assert!(is_due(i64::MIN, 3600) && is_due(i64::MAX, 3600));
     }
 }
