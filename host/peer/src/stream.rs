@@ -8,7 +8,7 @@
 
 use std::{
     io::{self, IoSliceMut},
-    os::fd::AsRawFd as _,
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd},
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
@@ -117,6 +117,12 @@ impl PeerStream {
         Self { socket, senders, stamp: nix::cmsg_space!(UnixCredentials) }
     }
 
+    /// The connection, for another daemon to accept; nothing may have been read from it.
+    #[must_use]
+    pub fn into_socket(self) -> UnixStream {
+        self.socket
+    }
+
     /// What can be read at once; [`io::ErrorKind::WouldBlock`] if there is nothing.
     ///
     /// # Errors
@@ -124,6 +130,13 @@ impl PeerStream {
     pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let Self { socket, senders, stamp } = self;
         socket.try_io(Interest::READABLE, || receive(socket, senders, stamp, into))
+    }
+}
+
+/// To send descriptors; bytes are read by [`PeerStream`] alone.
+impl AsFd for PeerStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -69,6 +69,10 @@ impl FreshCgroup {
         text
     }
 
+    fn forget(&self) {
+        *self.slot() = None;
+    }
+
     fn take(&self) -> Option<Arc<CgroupFile>> {
         let (read, text) = self.slot().take()?;
         (read.elapsed() < FRESH).then_some(text)
@@ -90,6 +94,14 @@ impl<S> Subject<S> {
 
     fn same_cgroup(&self, before: &CgroupFile) -> Result<bool, PeerError> {
         before.is_same(&*self.kernel.sys).map_err(|errno| self.unreadable(errno))
+    }
+
+    /// Lets go of the `cgroup` file once it is too old to be good for anything, and never ends: for who
+    /// says nothing, so that waiting takes a descriptor less.
+    pub async fn rest(&self) {
+        tokio::time::sleep(FRESH).await;
+        self.cgroup.forget();
+        std::future::pending::<()>().await;
     }
 
     /// The `cgroup` text that [`Subject::bucket`] has just read, or a new one.
