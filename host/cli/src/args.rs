@@ -42,6 +42,15 @@ pub(crate) struct Form {
     pub(crate) json: bool,
 }
 
+/// How to begin.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ServeOptions {
+    /// Go on in the place of the daemon that serves here: it answers who has asked, and exits; nobody
+    /// who connects meanwhile is turned away. Starts as usual if there is none.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask who this process is; exits 0 with an identity, 1 without.
@@ -89,7 +98,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Example:\n  witgate serve --dir /tmp/witgate\n\nSIGHUP reloads, SIGTERM drains and stops."
     )]
-    Serve,
+    Serve(ServeOptions),
     /// Say how the daemon is; exits 0 if it is ready.
     #[command(after_help = "Example:\n  witgate status --dir /tmp/witgate")]
     Status(Form),

@@ -73,7 +73,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Init(options) => init::init(place, &options),
         Command::Plugin(command) => plugin::run(place, command),
         Command::Reload(form) => operate::reload(place, form),
-        Command::Serve => serve::serve(place),
+        Command::Serve(options) => serve::serve(place, options),
         Command::Status(form) => operate::status(place, form),
         Command::Watch(form) => ask::watch(place, form),
         Command::Whoami(form) => ask::whoami(place, form),

@@ -10,17 +10,17 @@ use tracing_subscriber::EnvFilter;
 use witgate_admin::Control;
 use witgate_attestor::{CallFilter, CompilerCommand, EngineError, StoreError};
 use witgate_confine::ConfineError;
-use witgate_daemon::{Daemon, StartError, config::Config};
+use witgate_daemon::{Daemon, StartError, TakeOverError, config::Config};
 use witgate_decision::audit::AuditError;
 
 use crate::{
-    args::Place,
+    args::{Place, ServeOptions},
     exit::{Exit, Failure, is_permission, with_causes},
     output::say,
 };
 
-/// Runs the daemon until SIGTERM or SIGINT.
-pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
+/// Runs the daemon until SIGTERM or SIGINT, or until another one has taken over.
+pub(crate) fn serve(place: &Place, options: ServeOptions) -> Result<Exit, Failure> {
     let config = place.config()?;
     log_to_stderr();
     // Before any thread is started.
@@ -28,8 +28,8 @@ pub(crate) fn serve(place: &Place) -> Result<Exit, Failure> {
     // On a worker, and not on this thread: whatever accepts there hands every connection to
     // another thread, which costs a wake-up, a fifth of what a decision costs.
     let runtime = runtime()?;
-    let end =
-        runtime.block_on(async { tokio::spawn(run(config)).await.map_err(Failure::internal)? });
+    let end = runtime
+        .block_on(async { tokio::spawn(run(config, options)).await.map_err(Failure::internal)? });
     // All is answered and written; a reload that is still compiling is not waited for.
     runtime.shutdown_background();
     end
@@ -46,10 +46,15 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(Failure::internal)
 }
 
-async fn run(config: Config) -> Result<Exit, Failure> {
+async fn run(config: Config, options: ServeOptions) -> Result<Exit, Failure> {
     let signals = Signals::listen().map_err(Failure::internal)?;
     let compiler = compiler(config.call_filter)?;
-    let daemon = Daemon::start(config, compiler).await.map_err(|error| of_start(&error))?;
+    let started = if options.take_over {
+        Daemon::take_over(config, compiler).await
+    } else {
+        Daemon::start(config, compiler).await
+    };
+    let daemon = started.map_err(|error| of_start(&error))?;
     say(&format!(
         "witgate is listening\n  workloads  {}\n  operators  {}",
         daemon.public_socket().display(),
@@ -130,7 +135,10 @@ fn of_start(error: &StartError) -> Failure {
         StartError::Audit(AuditError::Unsafe { .. })
         | StartError::Engine(EngineError::Store(StoreError::Exposed { .. })) => Exit::Permission,
         error if is_permission(error) => Exit::Permission,
-        StartError::Listen(_) => Exit::Unavailable,
+        StartError::TakeOver(TakeOverError::Refused { .. } | TakeOverError::Stranger { .. }) => {
+            Exit::Permission
+        }
+        StartError::Listen(_) | StartError::TakeOver(_) => Exit::Unavailable,
         _ => Exit::Internal,
     };
     Failure::new(exit, with_causes(error))

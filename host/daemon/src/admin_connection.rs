@@ -1,27 +1,36 @@
 //! One connection to the admin socket: who is it, may they, serve.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use bytes::{Bytes, BytesMut};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::UnixStream;
+use tokio::{io::AsyncReadExt as _, net::UnixStream, time::timeout};
 use witgate_admin::{Admin, Role, Viewer};
 use witgate_facts::Credentials;
-use witgate_peer::{Kernel, Subject};
+use witgate_peer::{Connected, Kernel, PeerStream, Subject};
 use witgate_protocol::limits;
 
-use crate::config::{AdminAccess, Roles};
+use crate::{
+    config::{AdminAccess, Roles},
+    rewound::Rewound,
+    take_over::{self, Estate},
+};
+
+/// What the connections of operators need.
+#[derive(Debug)]
+pub(crate) struct Operators {
+    pub(crate) api: Arc<Admin>,
+    pub(crate) kernel: Kernel,
+    /// For whoever takes over; gone once the daemon stops.
+    pub(crate) estate: Weak<Estate>,
+}
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(
-    admin: Arc<Admin>,
-    access: AdminAccess,
-    kernel: Kernel,
-    stream: UnixStream,
-) {
-    let subject = match Subject::accept(&stream, &kernel) {
+pub(crate) async fn serve(operators: Arc<Operators>, access: AdminAccess, stream: UnixStream) {
+    let subject = match Subject::accept(&stream, &operators.kernel) {
         Ok(subject) => subject,
         Err(error) => {
             tracing::warn!(error = %error, "Admin connection refused");
@@ -32,18 +41,45 @@ pub(crate) async fn serve(
     if viewer.role.is_none() {
         tracing::info!(peer.uid = viewer.uid, "Admin connection refused");
     }
-    let service = TowerToHyperService::new(admin.service(viewer));
+    let mut stream = subject.stream(stream);
+    let first = tokio::select! {
+        first = first_bytes(&mut stream) => first,
+        () = subject.exited() => None,
+    };
+    let Some(first) = first else { return };
+    if !take_over::is_request(&first) {
+        return converse(&operators, viewer, &subject, Rewound::new(first, stream)).await;
+    }
+    if let Some(estate) = operators.estate.upgrade() {
+        estate.introduce(&viewer, subject, stream, &first).await;
+    }
+}
+
+async fn converse(
+    operators: &Operators,
+    viewer: Viewer,
+    subject: &Subject<Connected>,
+    stream: Rewound,
+) {
+    let service = TowerToHyperService::new(operators.api.service(viewer));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::IDLE_DEADLINE)
         .max_buf_size(limits::MAX_HEAD)
-        .serve_connection(TokioIo::new(subject.stream(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         // Whoever hangs up is not an error.
         _ = connection => {}
         // Whoever holds the other end now is not the one who was let in.
         () = subject.exited() => {}
     }
+}
+
+/// Enough to tell a request of HTTP from another; none if nothing comes.
+async fn first_bytes(stream: &mut PeerStream) -> Option<Bytes> {
+    let mut first = BytesMut::with_capacity(1024);
+    let read = timeout(limits::IDLE_DEADLINE, stream.read_buf(&mut first)).await;
+    matches!(read, Ok(Ok(1..))).then(|| first.freeze())
 }
 
 fn viewer(access: &AdminAccess, credentials: &Credentials) -> Viewer {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{io::AsyncReadExt as _, net::UnixStream};
+use tokio::{io::AsyncReadExt as _, net::UnixStream, sync::OwnedSemaphorePermit};
 use witgate_decision::{Caller, reason_of};
 use witgate_peer::{PeerError, PeerStream, Subject};
 use witgate_protocol::{Dialect, Problem, Protocol, Reason};
@@ -19,8 +19,13 @@ use crate::{
 /// way already, or never comes.
 const REFUSAL_WAIT: Duration = Duration::from_millis(100);
 
-/// Serves a connection to its end, which is the end of the process that opened it at the latest.
-pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
+/// Serves a connection to its end, which is the end of the process that opened it at the latest. Until
+/// it is known whether it is let in it has a place among the newcomers.
+pub(crate) async fn serve(
+    gateway: Arc<Gateway>,
+    newcomer: OwnedSemaphorePermit,
+    mut stream: UnixStream,
+) {
     let caller = match peer(&gateway, &stream) {
         Ok(caller) => Arc::new(caller),
         Err(error) => return turn_away(&gateway, &mut stream, of_peer(&error)).await,
@@ -32,11 +37,16 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, mut stream: UnixStream) {
             return turn_away(&gateway, &mut stream, problem).await;
         }
     };
+    drop(newcomer);
     let subject = Arc::clone(&caller);
     tokio::select! {
-        () = converse(gateway, caller, subject.subject.stream(stream)) => {}
+        // Who has asked already is answered without more ado.
+        biased;
+        () = converse(Arc::clone(&gateway), caller, subject.subject.stream(stream)) => {}
         // Whoever holds the other end now is not the process that connected.
         () = subject.subject.exited() => {}
+        () = permit.evicted() => gateway.decider().metrics().shed("evicted"),
+        () = subject.subject.rest() => {}
     }
     drop(permit);
 }
@@ -48,12 +58,33 @@ fn peer(gateway: &Gateway, stream: &UnixStream) -> Result<Caller, PeerError> {
 }
 
 async fn converse(gateway: Arc<Gateway>, caller: Arc<Caller>, mut stream: PeerStream) {
-    match first::read(&mut stream).await {
-        Ok(First::Http(head)) => http::serve(gateway, caller, Rewound::new(head, stream)).await,
-        Ok(First::Http2(begun)) => {
-            http::serve_http2(gateway, caller, Rewound::new(begun, stream)).await;
+    let begun = tokio::select! {
+        // What has arrived is read and answered here. A read that is given up has taken nothing.
+        biased;
+        begun = first::begin(&mut stream) => begun,
+        () = gateway.handing_over() => match gateway.keep(stream.into_socket()) {
+            None => return,
+            Some(socket) => {
+                stream = caller.subject.stream(socket);
+                first::begin(&mut stream).await
+            }
+        },
+    };
+    let first = match begun {
+        Ok(bytes) => first::read(&mut stream, bytes).await,
+        Err(none) => Err(none),
+    };
+    match first {
+        // Each in a box of its own: who has said nothing yet needs room for none of them.
+        Ok(First::Http(head)) => {
+            Box::pin(http::serve(gateway, caller, Rewound::new(head, stream))).await;
         }
-        Ok(First::Line(line)) => line::serve(&gateway, caller, line, &mut stream).await,
+        Ok(First::Http2(begun)) => {
+            Box::pin(http::serve_http2(gateway, caller, Rewound::new(begun, stream))).await;
+        }
+        Ok(First::Line(line)) => {
+            Box::pin(line::serve(&gateway, caller, line, &mut stream)).await;
+        }
         Err(NoFirst::Wrong(protocol, problem)) => refuse(&mut stream, protocol, problem).await,
         Err(NoFirst::OtherSender(protocol)) => {
             let dialect = match protocol {

@@ -62,6 +62,11 @@ impl Core {
         &self.gateway
     }
 
+    /// As the daemon was started.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn access(&self) -> AdminAccess {
         self.current().access.clone()
     }

@@ -1,51 +1,33 @@
-//! The daemon as a whole: start, serve, reload, drain.
+//! The daemon as a whole: what it is made of, and how it comes to be.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use tokio::{
-    net::UnixStream,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
-use witgate_admin::{Admin, Control};
+use witgate_admin::Control;
 use witgate_attestor::{CompilerCommand, Engine, EngineConfig, EngineError};
 use witgate_decision::{
-    Admission, AdmissionLimits, Decider, DeciderConfig, Ring,
+    Admission, AdmissionLimits, Decider, DeciderConfig, Generation, Ring,
     audit::{Audit, AuditConfig, AuditError},
 };
 use witgate_peer::{FactReader, Kernel, ProbeError, ReadSettings};
 use witgate_protocol::limits::WATCHES_PER_BUCKET;
 
 use crate::{
-    admin_connection,
-    config::Config,
-    connection,
+    config::{Config, ListenConfig},
     core::Core,
-    folder_watch,
     gateway::Gateway,
     listener::{ListenError, Listener},
-    load::{self, LoadErrors, Material},
+    load::{self, Beside, LoadErrors, Material},
+    places::{self, Places},
+    take_over::{Inheritance, Left, TakeOverError},
 };
 
 /// Mode of the folder of the public socket: anybody may pass.
 const PUBLIC_DIR: u32 = 0o755;
 /// Mode of the folder of the admin socket.
 const ADMIN_DIR: u32 = 0o750;
-/// Connections to the admin socket at a time: operators are few.
-const ADMIN_CONNECTIONS: usize = 64;
-/// Descriptors of one connection: socket, pidfd, its copy in the event loop, `/proc/<pid>`.
-const CONNECTION_DESCRIPTORS: usize = 4;
-/// Descriptors for everything else: listeners, files, admin connections, reads under way.
-const OWN_DESCRIPTORS: usize = 320;
-/// How long requests under way may take once we stop.
-const DRAIN: Duration = Duration::from_secs(5);
-/// Pause after `accept` failed for want of descriptors: the listener stays readable, so trying on
-/// at once would only burn a core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// For how many of its cgroups a uid is granted at the full rate.
 const UID_SHARE: u64 = 4;
@@ -60,6 +42,15 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// Nothing could be served.
+    #[error(
+        "{have} file descriptors are too few, {} are needed; raise LimitNOFILE= or ulimit -n",
+        places::LEAST
+    )]
+    Descriptors {
+        /// How many there may be.
+        have: usize,
+    },
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -80,6 +71,9 @@ pub enum StartError {
     /// The kernel could not be probed.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// The daemon that serves does not let itself be taken over.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
     /// A folder or file of ours.
     #[error("{}: {source}", path.display())]
     State {
@@ -94,16 +88,26 @@ impl StartError {
     /// Whether the operator has to change the configuration.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Load(_) | Self::Kernel { .. })
+        matches!(
+            self,
+            Self::Load(_)
+                | Self::Kernel { .. }
+                | Self::Descriptors { .. }
+                | Self::TakeOver(TakeOverError::Differs { .. })
+        )
     }
 }
 
 /// A started daemon: sockets are open, plugins and entries loaded.
 #[derive(Debug)]
 pub struct Daemon {
-    core: Arc<Core>,
-    public: Listener,
-    admin: Listener,
+    pub(crate) core: Arc<Core>,
+    pub(crate) config: Config,
+    pub(crate) places: Places,
+    pub(crate) public: Listener,
+    pub(crate) admin: Listener,
+    /// What the daemon before this one left, if it was taken over.
+    pub(crate) left: Option<Left>,
 }
 
 impl Daemon {
@@ -113,32 +117,20 @@ impl Daemon {
     /// # Errors
     /// [`StartError`]; nothing is left half-started.
     pub async fn start(config: Config, compiler: CompilerCommand) -> Result<Self, StartError> {
-        let kernel = Kernel::probe()?.allow_legacy(config.allow_legacy_kernel);
-        if !kernel.may_serve() {
-            return Err(StartError::Kernel { tier: kernel.tier() });
+        Loaded::load(config, compiler).await?.open()
+    }
+
+    /// Loads everything, and then goes on in the place of the daemon that serves; starts as usual if
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`StartError`]; the daemon that serves goes on then.
+    pub async fn take_over(config: Config, compiler: CompilerCommand) -> Result<Self, StartError> {
+        let loaded = Loaded::load(config, compiler).await?;
+        match Inheritance::ask(&loaded.config).await? {
+            Some(inheritance) => loaded.inherit(inheritance).await,
+            None => loaded.open(),
         }
-        let config = within_descriptors(config);
-        let state = &config.layout.state;
-        if let Some(folder) = state.parent() {
-            // Ours to make, but not ours alone: the public socket is in it.
-            std::fs::create_dir_all(folder)
-                .map_err(|source| StartError::State { path: folder.to_path_buf(), source })?;
-        }
-        private_dir(state)?;
-        let owner = rustix::process::geteuid().as_raw();
-        load::write_example(&config, owner)
-            .map_err(|source| StartError::State { path: config.layout.entries.clone(), source })?;
-        let engine = Engine::new(EngineConfig::new(state.join("compiled"), compiler))?;
-        let material = Material::read(&config, Arc::default()).await;
-        let (generation, beside) = load::build(&config, material, &engine, 1, None).await?;
-        let public = Listener::bind(&config.public, PUBLIC_DIR)?;
-        let admin = Listener::bind(&config.admin, ADMIN_DIR)?;
-        let audit = Audit::open(audit_config(&config))?;
-        let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
-        let gateway = Gateway::new(decider, config.public.other_senders);
-        let core = Core::new(config, engine, gateway);
-        core.begin_with(generation, beside);
-        Ok(Self { core: Arc::new(core), public, admin })
     }
 
     /// Where the public socket is.
@@ -158,88 +150,72 @@ impl Daemon {
     pub fn control(&self) -> Arc<dyn Control> {
         Arc::clone(&self.core) as Arc<dyn Control>
     }
-
-    /// Serves until `stop` says so, then lets what is under way end.
-    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let Self { core, public, admin } = self;
-        let admin_api = Arc::new(Admin::new(
-            Arc::clone(core.gateway().decider()),
-            Arc::clone(&core) as Arc<dyn Control>,
-        ));
-        let kernel = core.gateway().decider().kernel().clone();
-        let watch = tokio::spawn(folder_watch::run(Arc::clone(&core), core.watched()));
-        let admins = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                _ = stop.changed() => break,
-                accepted = public.accept() => {
-                    let Some(stream) = accepted_or_pause(accepted).await else { continue };
-                    connections.spawn(connection::serve(Arc::clone(core.gateway()), stream));
-                }
-                accepted = admin.accept() => {
-                    let Some(stream) = accepted_or_pause(accepted).await else { continue };
-                    // Whoever comes when all places are taken finds the connection closed.
-                    let Ok(place) = Arc::clone(&admins).try_acquire_owned() else { continue };
-                    let access = core.access();
-                    let api = Arc::clone(&admin_api);
-                    let kernel = kernel.clone();
-                    connections.spawn(async move {
-                        admin_connection::serve(api, access, kernel, stream).await;
-                        drop(place);
-                    });
-                }
-                // Ended connections are forgotten as they end.
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-        watch.abort();
-        core.gateway().drain();
-        drop((public, admin));
-        tracing::info!(open = connections.len(), "Draining");
-        let all = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, all).await.is_err() {
-            tracing::info!("Connections that stayed open were closed");
-        }
-        match core.gateway().decider().audit().close() {
-            Ok(head) => tracing::info!(audit.head = %head, "Stopped"),
-            Err(error) => tracing::error!(error = %error, "The audit log was not closed"),
-        }
-    }
 }
 
-/// A connection; none if `accept` failed, after a pause if trying at once would fail again.
-async fn accepted_or_pause(accepted: std::io::Result<UnixStream>) -> Option<UnixStream> {
-    match accepted {
-        Ok(stream) => Some(stream),
-        Err(error) => {
-            tracing::warn!(error = %error, "Accept failed");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
+/// Everything that can be had without touching what another daemon owns.
+#[derive(Debug)]
+struct Loaded {
+    config: Config,
+    places: Places,
+    kernel: Kernel,
+    engine: Arc<Engine>,
+    generation: Generation,
+    beside: Beside,
 }
 
-/// Takes as many descriptors as the system lets us have, and no more connections than fit into them.
-fn within_descriptors(mut config: Config) -> Config {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let have = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    let have = have.and_then(|have| usize::try_from(have).ok()).unwrap_or(usize::MAX);
-    let fit = have.saturating_sub(OWN_DESCRIPTORS) / CONNECTION_DESCRIPTORS;
-    if config.limits.connections_total > fit {
-        tracing::warn!(
-            descriptors = have,
-            connections = fit,
-            "Fewer connections than configured: the limit of descriptors is too low"
-        );
-        config.limits.connections_total = fit.max(1);
+impl Loaded {
+    async fn load(mut config: Config, compiler: CompilerCommand) -> Result<Self, StartError> {
+        let kernel = Kernel::probe()?.allow_legacy(config.allow_legacy_kernel);
+        if !kernel.may_serve() {
+            return Err(StartError::Kernel { tier: kernel.tier() });
+        }
+        let places = Places::within_descriptors(&mut config.limits)
+            .map_err(|have| StartError::Descriptors { have })?;
+        let state = &config.layout.state;
+        if let Some(folder) = state.parent() {
+            // Ours to make, but not ours alone: the public socket is in it.
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StartError::State { path: folder.to_path_buf(), source })?;
+        }
+        private_dir(state)?;
+        let owner = rustix::process::geteuid().as_raw();
+        load::write_example(&config, owner)
+            .map_err(|source| StartError::State { path: config.layout.entries.clone(), source })?;
+        let engine = Engine::new(EngineConfig::new(state.join("compiled"), compiler))?;
+        let material = Material::read(&config, Arc::default()).await;
+        let (generation, beside) = load::build(&config, material, &engine, 1, None).await?;
+        Ok(Self { config, places, kernel, engine, generation, beside })
     }
-    config
+
+    fn open(self) -> Result<Daemon, StartError> {
+        let public = Listener::bind(&self.config.public, PUBLIC_DIR)?;
+        let admin = Listener::bind(&self.config.admin, ADMIN_DIR)?;
+        let audit = Audit::open(audit_config(&self.config))?;
+        Ok(self.begin(public, admin, audit, None))
+    }
+
+    async fn inherit(self, mut inheritance: Inheritance) -> Result<Daemon, StartError> {
+        let mut listener = |listen: &ListenConfig, dir_mode| match inheritance.socket(&listen.path)
+        {
+            Some((socket, lock)) => Listener::inherit(listen, socket, lock),
+            None => Listener::bind(listen, dir_mode),
+        };
+        let public = listener(&self.config.public, PUBLIC_DIR)?;
+        let admin = listener(&self.config.admin, ADMIN_DIR)?;
+        let (lock, left) = inheritance.claim().await?;
+        // From here on there is nobody else to serve, unless this process ends.
+        let audit = Audit::open_held(audit_config(&self.config), lock)?;
+        Ok(self.begin(public, admin, audit, Some(left)))
+    }
+
+    fn begin(self, public: Listener, admin: Listener, audit: Audit, left: Option<Left>) -> Daemon {
+        let Self { config, places, kernel, engine, generation, beside } = self;
+        let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
+        let gateway = Gateway::new(decider, config.public.other_senders, places.refusals());
+        let core = Core::new(config.clone(), engine, gateway);
+        core.begin_with(generation, beside);
+        Daemon { core: Arc::new(core), config, places, public, admin, left }
+    }
 }
 
 fn private_dir(path: &Path) -> Result<(), StartError> {

@@ -3,7 +3,10 @@
 use std::{io::ErrorKind, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use tokio::{io::AsyncReadExt, time::timeout};
+use tokio::{
+    io::AsyncReadExt,
+    time::{Instant, timeout},
+};
 use witgate_peer::PeerStream;
 use witgate_protocol::{Line, Problem, Protocol, Reason, detect, limits};
 
@@ -29,13 +32,21 @@ pub(crate) enum NoFirst {
     Wrong(Protocol, Problem),
 }
 
+/// Bytes of the first read: a line, or the head that `curl` sends.
+const FIRST: usize = 256;
+
 /// How an HTTP/2 connection begins, and no request of HTTP/1.1 does (RFC 9113 §3.4).
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
-/// Reads until the first request is complete.
-pub(crate) async fn read(stream: &mut PeerStream) -> Result<First, NoFirst> {
-    let mut buffer = BytesMut::with_capacity(1024);
+/// Waits for the first bytes; takes none if it is not waited for to the end.
+pub(crate) async fn begin(stream: &mut PeerStream) -> Result<BytesMut, NoFirst> {
+    let mut buffer = BytesMut::with_capacity(FIRST);
     read_some(stream, &mut buffer, Protocol::Unknown, limits::FIRST_BYTE_DEADLINE).await?;
+    Ok(buffer)
+}
+
+/// Reads on until the first request is complete.
+pub(crate) async fn read(stream: &mut PeerStream, buffer: BytesMut) -> Result<First, NoFirst> {
     let first = buffer.first().copied().unwrap_or_default();
     match detect(first) {
         Protocol::Http => read_head(stream, buffer).await,
@@ -48,7 +59,7 @@ pub(crate) async fn read(stream: &mut PeerStream) -> Result<First, NoFirst> {
 
 async fn read_head(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<First, NoFirst> {
     let wrong = |problem| NoFirst::Wrong(Protocol::Http, problem);
-    let by = tokio::time::Instant::now() + limits::REQUEST_DEADLINE;
+    let by = Instant::now() + limits::REQUEST_DEADLINE;
     loop {
         if buffer.starts_with(HTTP2) {
             return Ok(First::Http2(buffer.freeze()));
@@ -59,7 +70,7 @@ async fn read_head(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<Firs
         if buffer.len() >= limits::MAX_HEAD {
             return Err(wrong(Problem::new(Reason::TooLarge)));
         }
-        let left = by.saturating_duration_since(tokio::time::Instant::now());
+        let left = by.saturating_duration_since(Instant::now());
         read_some(stream, &mut buffer, Protocol::Http, left).await?;
     }
 }
@@ -72,14 +83,14 @@ fn ends(head: &[u8]) -> bool {
 
 async fn read_line(stream: &mut PeerStream, mut buffer: BytesMut) -> Result<Line, NoFirst> {
     let wrong = |problem| NoFirst::Wrong(Protocol::Line, problem);
-    let by = tokio::time::Instant::now() + limits::LINE_DEADLINE;
+    let by = Instant::now() + limits::LINE_DEADLINE;
     loop {
         match Line::parse(&buffer) {
             Ok(Some(line)) => return Ok(line),
             Ok(None) => {}
             Err(error) => return Err(wrong(Problem::from(&error))),
         }
-        let left = by.saturating_duration_since(tokio::time::Instant::now());
+        let left = by.saturating_duration_since(Instant::now());
         read_some(stream, &mut buffer, Protocol::Line, left).await?;
     }
 }

@@ -1,11 +1,11 @@
 //! What every connection needs: the decider, and what may be answered without it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    net::UnixStream,
+    sync::{Semaphore, SemaphorePermit, watch},
+};
 use witgate_decision::{Caller, Decider, Permit, Reply, Shed, Watch, WatchPermit};
 use witgate_peer::{OtherSenders, PeerError};
 use witgate_protocol::{Ask, Dialect, HealthAnswer, Problem, Reason, WatchEvent, You};
@@ -17,17 +17,29 @@ use crate::answer::Frame;
 pub(crate) struct Gateway {
     decider: Arc<Decider>,
     others: OtherSenders,
-    draining: AtomicBool,
+    phase: watch::Sender<Phase>,
+    /// Who has said nothing yet and is passed on.
+    kept: Mutex<Vec<UnixStream>>,
+    /// Places to wait for the first byte of who is not let in.
     refusals: Semaphore,
 }
 
-/// How many who are not let in are waited for at once.
-const REFUSALS: usize = 32;
+/// What becomes of those who come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// They are answered.
+    Serving,
+    /// Who has asked is answered, who has not is kept for the successor.
+    HandingOver,
+    /// Nothing is decided any more.
+    Draining,
+}
 
 impl Gateway {
-    pub(crate) fn new(decider: Arc<Decider>, others: OtherSenders) -> Self {
-        let refusals = Semaphore::new(REFUSALS);
-        Self { decider, others, draining: AtomicBool::new(false), refusals }
+    /// With how many who are not let in may be waited for at once.
+    pub(crate) fn new(decider: Arc<Decider>, others: OtherSenders, refusals: usize) -> Self {
+        let phase = watch::Sender::new(Phase::Serving);
+        Self { decider, others, phase, kept: Mutex::default(), refusals: Semaphore::new(refusals) }
     }
 
     /// What becomes of bytes that another process wrote than the one that connected.
@@ -49,12 +61,54 @@ impl Gateway {
 
     /// From now on nothing new is decided.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.phase.send_replace(Phase::Draining);
         self.decider.drain();
     }
 
+    /// From now on only who has asked already is answered; streams end.
+    pub(crate) fn hand_over(&self) {
+        self.phase.send_replace(Phase::HandingOver);
+        self.decider.drain();
+    }
+
+    /// As before [`Self::hand_over`] and [`Self::drain`].
+    pub(crate) fn resume(&self) {
+        self.phase.send_replace(Phase::Serving);
+        self.decider.resume();
+    }
+
+    /// Waits until connections should end when they can.
+    pub(crate) async fn leaving(&self) {
+        self.until(|phase| phase != Phase::Serving).await;
+    }
+
+    /// Waits until who has said nothing yet is to be kept.
+    pub(crate) async fn handing_over(&self) {
+        self.until(|phase| phase == Phase::HandingOver).await;
+    }
+
+    async fn until(&self, reached: impl Fn(Phase) -> bool) {
+        // The sender is our own, so it is there for as long as this waits.
+        let _ = self.phase.subscribe().wait_for(|phase| reached(*phase)).await;
+    }
+
+    /// Keeps a connection on which nothing was said; given back if it is too late for that.
+    pub(crate) fn keep(&self, stream: UnixStream) -> Option<UnixStream> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if *self.phase.borrow() != Phase::HandingOver {
+            return Some(stream);
+        }
+        kept.push(stream);
+        None
+    }
+
+    /// Those that were kept. After [`Self::drain`] there are no more.
+    pub(crate) fn kept(&self) -> Vec<UnixStream> {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.decider.generation().is_some()
+        *self.phase.borrow() != Phase::Draining && self.decider.generation().is_some()
     }
 
     /// A place among those who are told why they are not let in; none if there are too many.
@@ -88,13 +142,18 @@ impl Gateway {
         }
     }
 
-    /// A stream of decisions, if the caller has not too many already.
-    pub(crate) fn watch(&self, caller: Arc<Caller>, dialect: Dialect) -> Option<Stream> {
-        if !self.is_ready() {
-            return None;
+    /// A stream of decisions.
+    ///
+    /// # Errors
+    /// The answer to send instead, if the caller has too many already or all streams end.
+    pub(crate) fn watch(&self, caller: Arc<Caller>, dialect: Dialect) -> Result<Stream, Problem> {
+        if !self.is_ready() || *self.phase.borrow() != Phase::Serving {
+            return Err(Problem::new(Reason::NotReady).retry_after(1));
         }
-        let permit = self.decider.admission().watch(&caller.bucket).ok()?;
-        Some(Stream { watch: self.decider.watch(caller, dialect), _permit: permit })
+        let permit = self.decider.admission().watch(&caller.bucket).map_err(|shed| {
+            Problem::new(Reason::RateLimited).retry_after(shed.retry_after_seconds())
+        })?;
+        Ok(Stream { watch: self.decider.watch(caller, dialect), _permit: permit })
     }
 
     fn health(&self, caller: &Caller) -> HealthAnswer {

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +12,10 @@ use futures_util::stream;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame as BodyFrame, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
 use tokio::sync::OnceCell;
 use witgate_decision::Caller;
 use witgate_peer::Challenge;
@@ -42,8 +46,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Arc<Caller>, stream: Re
         .max_buf_size(limits::MAX_HEAD)
         .max_headers(limits::MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
-    // A workload that hangs up is its own business.
-    let _ = connection.await;
+    until_leaving(&conversation.gateway, connection).await;
     conversation.end();
 }
 
@@ -69,8 +72,21 @@ pub(crate) async fn serve_http2(gateway: Arc<Gateway>, caller: Arc<Caller>, stre
         .max_local_error_reset_streams(Some(RESETS))
         .max_pending_accept_reset_streams(RESETS)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = connection.await;
+    until_leaving(&conversation.gateway, connection).await;
     conversation.end();
+}
+
+/// A connection that is kept between two requests is closed when the daemon stops; what was asked is
+/// answered first.
+async fn until_leaving(gateway: &Gateway, connection: impl GracefulConnection) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // A request that has arrived is looked at first. A workload that hangs up is its own business.
+        biased;
+        _ = connection.as_mut() => return,
+        () = gateway.leaving() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
 }
 
 /// Bytes of the header fields of a request.
@@ -217,10 +233,9 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 
 /// One JSON line for every decision, for as long as the process is what it was.
 fn watch(gateway: &Gateway, caller: Arc<Caller>, busy: Option<Busy>) -> Response<Body> {
-    let watch = gateway.watch(caller, Dialect::Http);
-    let Some(watch) = watch else {
-        let problem = Problem::new(Reason::RateLimited).retry_after(1);
-        return whole(&Frame::Outcome(Outcome::Refuse(problem)));
+    let watch = match gateway.watch(caller, Dialect::Http) {
+        Ok(watch) => watch,
+        Err(problem) => return whole(&Frame::Outcome(Outcome::Refuse(problem))),
     };
     let head = Response::builder()
         .header(http::header::CONTENT_TYPE, "application/x-ndjson")

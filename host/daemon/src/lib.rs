@@ -27,11 +27,15 @@ mod inputs;
 mod line;
 pub mod listener;
 pub mod load;
+mod places;
 mod rewound;
+mod serving;
 mod supply;
+mod take_over;
 mod views;
 
 pub use self::{
     confinement::confine,
     daemon::{Daemon, StartError},
+    take_over::TakeOverError,
 };

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use witgate_decision::Caller;
 use witgate_peer::PeerStream;
-use witgate_protocol::{
-    Ask, Dialect, Line, Nonce, Problem, Protocol, Reason, frame::json_line, limits,
-};
+use witgate_protocol::{Ask, Dialect, Line, Nonce, Problem, Protocol, frame::json_line, limits};
 
 use crate::{
     answer::{Frame, refuse, send},
@@ -68,9 +66,9 @@ async fn challenge(
 }
 
 async fn serve_watch(gateway: &Gateway, caller: Arc<Caller>, stream: &mut PeerStream) {
-    let Some(mut events) = gateway.watch(Arc::clone(&caller), Dialect::LineJson) else {
-        let problem = Problem::new(Reason::RateLimited).retry_after(1);
-        return refuse(stream, Protocol::Line, problem).await;
+    let mut events = match gateway.watch(Arc::clone(&caller), Dialect::LineJson) {
+        Ok(events) => events,
+        Err(problem) => return refuse(stream, Protocol::Line, problem).await,
     };
     let (mut read, mut write) = tokio::io::split(stream);
     loop {

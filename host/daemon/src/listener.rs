@@ -8,8 +8,12 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use rustix::{
@@ -21,6 +25,9 @@ use crate::config::ListenConfig;
 
 /// Connections that may wait for `accept`; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
+
+/// Longer than it takes to make a socket and rename it.
+const BIND: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Longest path that fits into a socket address (unix(7): 108 bytes with the end).
 const MAX_SOCKET_PATH: usize = 107;
@@ -34,6 +41,16 @@ pub enum ListenError {
     InUse {
         /// The socket.
         path: PathBuf,
+    },
+    /// A process that is no daemon of ours listens here.
+    #[error("{}: process {pid} of uid {uid} listens here; stop it, or use another path", path.display())]
+    Live {
+        /// The socket.
+        path: PathBuf,
+        /// Who listens.
+        pid: i32,
+        /// Whose process that is.
+        uid: u32,
     },
     /// Something that is not a socket is in the way.
     #[error("{}: there is {what} in the way; remove it if it is not needed", path.display())]
@@ -59,6 +76,14 @@ pub enum ListenError {
         /// Its length.
         len: usize,
     },
+    /// What another daemon handed over is not what is to be served.
+    #[error("{}: what was handed over is not {what}", path.display())]
+    NotIt {
+        /// The socket.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+    },
     /// The system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -76,7 +101,9 @@ pub struct Listener {
     socket: tokio::net::UnixListener,
     /// The socket's own inode, so that at the end only our own is removed.
     inode: (u64, u64),
-    _lock: File,
+    lock: File,
+    /// Whether it is ours and not another daemon's, to be removed at the end.
+    owned: AtomicBool,
 }
 
 impl Listener {
@@ -91,16 +118,70 @@ impl Listener {
         make_dir(dir, dir_mode)?;
         check_ancestors(dir)?;
         let lock = lock(path)?;
+        remove_left_over(dir);
         check_place(path)?;
+        check_stale(path)?;
         let socket = bind_and_rename(path, dir, listen.mode)?;
+        Self::at(path, socket, lock, true)
+    }
+
+    /// Takes the socket of another daemon, which handed it over together with its lock; it stays the other
+    /// one's until [`Self::own`]. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// [`ListenError`], if it is not such a socket, or not safe where it is.
+    pub fn inherit(
+        listen: &ListenConfig,
+        socket: OwnedFd,
+        lock: File,
+    ) -> Result<Self, ListenError> {
+        let path = &listen.path;
+        let io = |source: io::Error| ListenError::Io { path: path.clone(), source };
+        let dir = path.parent().ok_or_else(|| io(io::Error::other("a socket has a folder")))?;
+        check_ancestors(dir)?;
+        check_place(path)?;
+        hold(path, &lock)?;
+        if !is_ours(&socket).map_err(|errno| io(errno.into()))? {
+            let what = "a socket that listens and marks senders";
+            return Err(ListenError::NotIt { path: path.clone(), what });
+        }
+        // Whatever a newer version asks for; it holds for connections from now on.
+        witgate_peer::mark_senders(&socket).map_err(io)?;
+        Self::at(path, socket.into(), lock, false)
+    }
+
+    fn at(
+        path: &Path,
+        socket: std::os::unix::net::UnixListener,
+        lock: File,
+        owned: bool,
+    ) -> Result<Self, ListenError> {
+        let io = |source| ListenError::Io { path: path.to_path_buf(), source };
         let metadata = fs::symlink_metadata(path).map_err(io)?;
-        let socket = tokio::net::UnixListener::from_std(socket).map_err(io)?;
         Ok(Self {
-            path: path.clone(),
-            socket,
+            path: path.to_path_buf(),
+            socket: tokio::net::UnixListener::from_std(socket).map_err(io)?,
             inode: (metadata.dev(), metadata.ino()),
-            _lock: lock,
+            lock,
+            owned: AtomicBool::new(owned),
         })
+    }
+
+    /// What another daemon needs to go on with it: the socket, and the lock that goes with the open
+    /// file.
+    #[must_use]
+    pub fn rights(&self) -> [BorrowedFd<'_>; 2] {
+        [self.socket.as_fd(), self.lock.as_fd()]
+    }
+
+    /// From now on it is ours, although another daemon made it.
+    pub fn own(&self) {
+        self.owned.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on it is another daemon's: it stays where it is.
+    pub fn disown(&self) {
+        self.owned.store(false, Ordering::Relaxed);
     }
 
     /// The next connection.
@@ -121,7 +202,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.inode);
-        if ours {
+        if ours && self.owned.load(Ordering::Relaxed) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -161,9 +242,7 @@ fn check_ancestors(dir: &Path) -> Result<(), ListenError> {
 /// The lock decides who owns the place; it is never removed, so that two daemons cannot each hold
 /// a different one.
 fn lock(socket: &Path) -> Result<File, ListenError> {
-    let mut path = socket.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
+    let path = lock_of(socket);
     let io = |source| ListenError::Io { path: path.clone(), source };
     let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let file = OpenOptions::new()
@@ -174,20 +253,52 @@ fn lock(socket: &Path) -> Result<File, ListenError> {
         .custom_flags(nofollow)
         .open(&path)
         .map_err(io)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+    lock_open(socket, &file)?;
+    Ok(file)
+}
+
+fn lock_of(socket: &Path) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+fn lock_open(socket: &Path, file: &File) -> Result<(), ListenError> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
         Err(rustix::io::Errno::WOULDBLOCK) => {
             Err(ListenError::InUse { path: socket.to_path_buf() })
         }
-        Err(errno) => Err(io(errno.into())),
+        Err(errno) => Err(ListenError::Io { path: lock_of(socket), source: errno.into() }),
     }
+}
+
+/// A lock goes with the open file, so one that was handed over is held already: that it is this
+/// place's lock, and held by nobody else, is checked.
+fn hold(socket: &Path, lock: &File) -> Result<(), ListenError> {
+    let path = lock_of(socket);
+    let io = |source| ListenError::Io { path: path.clone(), source };
+    let here = fs::symlink_metadata(&path).map_err(io)?;
+    let handed = lock.metadata().map_err(io)?;
+    if (here.dev(), here.ino()) != (handed.dev(), handed.ino()) {
+        return Err(ListenError::NotIt { path, what: "the lock of this socket" });
+    }
+    lock_open(socket, lock)
+}
+
+fn is_ours(socket: &OwnedFd) -> rustix::io::Result<bool> {
+    use rustix::net::sockopt::{socket_acceptconn, socket_domain, socket_passcred, socket_type};
+    Ok(socket_domain(socket)? == AddressFamily::UNIX
+        && socket_type(socket)? == SocketType::STREAM
+        && socket_acceptconn(socket)?
+        && socket_passcred(socket)?)
 }
 
 fn check_place(path: &Path) -> Result<(), ListenError> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     let kind = metadata.file_type();
     let what = if kind.is_socket() {
-        return Ok(()); // Left over: whoever made it no longer holds the lock.
+        return Ok(());
     } else if kind.is_symlink() {
         "a symbolic link"
     } else if kind.is_dir() {
@@ -198,15 +309,56 @@ fn check_place(path: &Path) -> Result<(), ListenError> {
     Err(ListenError::InTheWay { path: path.to_path_buf(), what })
 }
 
+/// Whoever has the lock finds the socket of a daemon that is dead, which is replaced; or one of somebody
+/// who knows nothing of the lock, which is not.
+fn check_stale(path: &Path) -> Result<(), ListenError> {
+    let io = |errno: rustix::io::Errno| ListenError::Io { path: path.into(), source: errno.into() };
+    if fs::symlink_metadata(path).is_err() || path.as_os_str().len() > MAX_SOCKET_PATH {
+        return Ok(());
+    }
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .map_err(io)?;
+    let address = SocketAddrUnix::new(path).map_err(io)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {
+            let peer = rustix::net::sockopt::socket_peercred(&socket).map_err(io)?;
+            let (pid, uid) = (peer.pid.as_raw_nonzero().get(), peer.uid.as_raw());
+            Err(ListenError::Live { path: path.into(), pid, uid })
+        }
+        // Its queue is full: somebody listens, and does not accept.
+        Err(rustix::io::Errno::AGAIN) => Err(ListenError::InUse { path: path.into() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// What a private folder of ours is called: as short as can be, for the socket in it must fit into a
+/// socket address, too.
+const PRIVATE: &str = ".w";
+
+/// Private folders of daemons that were killed before they could rename. Whoever has the lock of one
+/// socket here may find another's that is just being made, so only what is older than any bind goes.
+fn remove_left_over(dir: &Path) {
+    let old = |metadata: &fs::Metadata| {
+        metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > BIND))
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let private = entry.file_name().to_string_lossy().starts_with(PRIVATE);
+        if private && entry.metadata().is_ok_and(|m| m.is_dir() && old(&m)) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn bind_and_rename(
     path: &Path,
     dir: &Path,
     mode: u32,
 ) -> Result<std::os::unix::net::UnixListener, ListenError> {
     let io = |source: io::Error| ListenError::Io { path: path.to_path_buf(), source };
-    // The private folder's name is as short as can be: it must fit into a socket address, too.
     let private =
-        tempfile::Builder::new().prefix(".w").rand_bytes(3).tempdir_in(dir).map_err(io)?;
+        tempfile::Builder::new().prefix(PRIVATE).rand_bytes(3).tempdir_in(dir).map_err(io)?;
     let hidden = private.path().join("s");
     let len = path.as_os_str().len().max(hidden.as_os_str().len());
     if len > MAX_SOCKET_PATH {

@@ -79,6 +79,21 @@ impl Folder {
         self.command(arguments).output().expect("witgate")
     }
 
+    /// What its daemons wrote to standard error so far.
+    ///
+    /// # Panics
+    /// If there was none.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).expect("log")
+    }
+
+    /// The log of every daemon of this folder, to be written at its end.
+    fn open_log(&self) -> fs::File {
+        let log = self.dir.path().join("log");
+        fs::OpenOptions::new().create(true).append(true).open(log).expect("log")
+    }
+
     /// The public socket.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -144,12 +159,62 @@ pub struct Daemon {
 
 impl Daemon {
     fn start(folder: Folder, mut serve: Command) -> Self {
-        let log = fs::File::create(folder.dir.path().join("log")).expect("log");
-        serve.stdout(Stdio::piped()).stderr(log);
+        serve.stdout(Stdio::piped()).stderr(folder.open_log());
         let child = serve.spawn().expect("witgate serve");
         let mut daemon = Self { folder, child };
         daemon.wait_until_ready();
         daemon
+    }
+
+    /// Begins `witgate serve --take-over` for the same folder.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn successor(&self) -> Child {
+        let mut serve = self.folder.command(&["serve", "--take-over"]);
+        serve.stdout(Stdio::piped()).stderr(self.folder.open_log());
+        serve.spawn().expect("witgate serve --take-over")
+    }
+
+    /// Goes on with a successor, once it is ready, and says how the daemon before it ended.
+    ///
+    /// # Panics
+    /// If it is never ready, or the one before it does not end.
+    pub fn follow(&mut self, successor: Child) -> ExitStatus {
+        let mut before = std::mem::replace(&mut self.child, successor);
+        self.wait_until_ready();
+        wait(&mut before, || self.folder.log())
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If that cannot be known.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let process = nix::unistd::Pid::from_raw(self.pid());
+        let flags = nix::sys::wait::WaitPidFlag::WEXITED
+            | nix::sys::wait::WaitPidFlag::WNOHANG
+            | nix::sys::wait::WaitPidFlag::WNOWAIT;
+        let state = nix::sys::wait::waitid(nix::sys::wait::Id::Pid(process), flags);
+        state.expect("wait") != nix::sys::wait::WaitStatus::StillAlive
+    }
+
+    /// Is killed at once, and reaped; what is left of it stays.
+    ///
+    /// # Panics
+    /// If it cannot be.
+    #[must_use]
+    pub fn kill(mut self) -> Folder {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
+        self.into_folder()
+    }
+
+    fn into_folder(mut self) -> Folder {
+        let spare = Folder { dir: tempfile::tempdir().expect("tempdir"), binary: PathBuf::new() };
+        std::mem::replace(&mut self.folder, spare)
     }
 
     fn wait_until_ready(&mut self) {
@@ -173,7 +238,7 @@ impl Daemon {
     /// If there is no log.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.dir.path().join("log")).expect("log")
+        self.folder.log()
     }
 
     /// Its process number.
@@ -203,16 +268,8 @@ impl Daemon {
     #[must_use]
     pub fn stop(mut self) -> (ExitStatus, Folder) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("wait") {
-                break status;
-            }
-            assert!(started.elapsed() < PATIENCE, "the daemon does not stop: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let spare = Folder { dir: tempfile::tempdir().expect("tempdir"), binary: PathBuf::new() };
-        (status, std::mem::replace(&mut self.folder, spare))
+        let status = wait(&mut self.child, || self.folder.log());
+        (status, self.into_folder())
     }
 
     /// Runs a `witgate` command against it.
@@ -238,6 +295,17 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+fn wait(child: &mut Child, log: impl Fn() -> String) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("wait") {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "the daemon does not stop: {}", log());
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

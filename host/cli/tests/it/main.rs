@@ -16,6 +16,7 @@ mod hostile;
 mod hot_reload;
 mod http2;
 mod identities;
+mod kills;
 mod life;
 mod place;
 mod plugin_add;
@@ -24,6 +25,7 @@ mod privileges;
 mod reload;
 mod senders;
 mod supply;
+mod take_over;
 mod why;
 
 use serde_json::Value;
