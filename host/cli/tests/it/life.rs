@@ -63,6 +63,29 @@ fn what_is_in_the_way_is_named() {
     assert!(text(&output).contains("a file that is not a socket"), "{}", text(&output));
     assert_eq!(fs::read(blocked.socket()).unwrap(), b"precious");
 
+    for (what, make) in [("a folder", true), ("a symbolic link", false)] {
+        let blocked = folder();
+        fs::create_dir_all(blocked.path().join("public")).unwrap();
+        if make {
+            fs::create_dir(blocked.socket()).unwrap();
+        } else {
+            std::os::unix::fs::symlink("/tmp/elsewhere", blocked.socket()).unwrap();
+        }
+        let output = blocked.run(&["serve"]);
+        assert_eq!(output.status.code(), Some(69));
+        assert!(text(&output).contains(what), "{}", text(&output));
+    }
+
+    let foreign = folder();
+    fs::create_dir_all(foreign.path().join("public")).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(foreign.socket()).unwrap();
+    let output = foreign.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(69));
+    let owner = format!("process {} of uid 0 listens here", std::process::id());
+    assert!(text(&output).contains(&owner), "{}", text(&output));
+    drop(listener);
+    assert!(Client::new(foreign.serve().socket()).attest().is_ok());
+
     let swapped = folder();
     fs::create_dir_all(swapped.path().join("public")).unwrap();
     fs::set_permissions(swapped.path().join("public"), fs::Permissions::from_mode(0o777)).unwrap();
@@ -263,6 +286,26 @@ fn without_room_for_its_record_no_identity_is_given() {
     drop(small);
 }
 
+// #54: where nothing can be written nothing is served, and it is said where.
+#[test]
+fn a_read_only_state_is_no_start() {
+    let folder = folder();
+    let state = folder.path().join("state");
+    fs::create_dir_all(state.join("audit")).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let disk = SmallDisk::mount(&state.join("audit"));
+    disk.make(nix::mount::MsFlags::MS_RDONLY);
+    let output = folder.run(&["serve"]);
+    assert!(!output.status.success());
+    let said = text(&output);
+    assert!(said.contains("state/audit") && said.contains("Read-only"), "{said}");
+    assert!(!folder.socket().exists() && !folder.admin_socket().exists());
+
+    disk.make(nix::mount::MsFlags::empty());
+    let daemon = folder.serve();
+    assert!(Client::new(daemon.socket()).attest().is_ok());
+}
+
 /// A tiny file system at a folder, unmounted when this is dropped.
 struct SmallDisk(std::path::PathBuf);
 
@@ -274,6 +317,12 @@ impl SmallDisk {
         let flags = nix::mount::MsFlags::empty();
         nix::mount::mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some(options.as_str())).unwrap();
         Self(at.to_path_buf())
+    }
+
+    /// Mounts it again with these flags.
+    fn make(&self, flags: nix::mount::MsFlags) {
+        let flags = flags | nix::mount::MsFlags::MS_REMOUNT;
+        nix::mount::mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).unwrap();
     }
 }
 

@@ -18,6 +18,7 @@ mod http2;
 mod identities;
 mod kills;
 mod life;
+mod load;
 mod place;
 mod plugin_add;
 mod plugins;
