@@ -15,13 +15,13 @@ use std::{
         unix::{net::UnixStream, process::CommandExt as _},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use witgate_testkit::{
     child::Actor,
-    daemon::{Daemon, Folder},
+    daemon::{Daemon, Folder, Started},
 };
 
 /// Names the socket, for a process that floods it.
@@ -110,10 +110,10 @@ fn flooded(name: &str, uids: u32, effort: &Effort) {
     );
 }
 
-fn start_flood(program: &Path, daemon: &Daemon, uid: u32, of: u32) -> Child {
+fn start_flood(program: &Path, daemon: &Daemon, uid: u32, of: u32) -> Started {
     let mut flood = Command::new(program);
     flood.env(FLOOD, daemon.socket()).env("WITGATE_BENCH_FLOODERS", of.to_string());
-    flood.uid(uid).gid(uid).stdin(Stdio::null()).spawn().unwrap()
+    Started::spawn(flood.uid(uid).gid(uid).stdin(Stdio::null()))
 }
 
 /// A process of another uid that asks every 2 ms; how long each answer took, in µs.

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read as _,
+    ops::{Deref, DerefMut},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -154,13 +155,13 @@ impl Folder {
 pub struct Daemon {
     /// Its folder.
     pub folder: Folder,
-    child: Child,
+    child: Started,
 }
 
 impl Daemon {
     fn start(folder: Folder, mut serve: Command) -> Self {
         serve.stdout(Stdio::piped()).stderr(folder.open_log());
-        let child = serve.spawn().expect("witgate serve");
+        let child = Started::spawn(&mut serve);
         let mut daemon = Self { folder, child };
         daemon.wait_until_ready();
         daemon
@@ -171,17 +172,17 @@ impl Daemon {
     /// # Panics
     /// If it does not start.
     #[must_use]
-    pub fn successor(&self) -> Child {
+    pub fn successor(&self) -> Started {
         let mut serve = self.folder.command(&["serve", "--take-over"]);
         serve.stdout(Stdio::piped()).stderr(self.folder.open_log());
-        serve.spawn().expect("witgate serve --take-over")
+        Started::spawn(&mut serve)
     }
 
     /// Goes on with a successor, once it is ready, and says how the daemon before it ended.
     ///
     /// # Panics
     /// If it is never ready, or the one before it does not end.
-    pub fn follow(&mut self, successor: Child) -> ExitStatus {
+    pub fn follow(&mut self, successor: Started) -> ExitStatus {
         let mut before = std::mem::replace(&mut self.child, successor);
         self.wait_until_ready();
         wait(&mut before, || self.folder.log())
@@ -291,10 +292,40 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+/// A process that a test started; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Started(Child);
+
+impl Started {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().expect("a process"))
+    }
+}
+
+impl Deref for Started {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Started {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

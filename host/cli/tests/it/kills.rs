@@ -17,7 +17,7 @@ use serde_json::Value;
 use witgate_client::Client;
 use witgate_testkit::{
     child::Actor,
-    daemon::{Daemon, Folder, text},
+    daemon::{Daemon, Folder, Started, text},
 };
 
 use crate::{
@@ -80,7 +80,7 @@ fn killed_at_any_moment_it_starts_again_and_nothing_that_was_given_is_lost() {
             let _ = std::fs::remove_dir_all(folder.path().join("state/compiled"));
         }
         let mut serve = folder.command(&["serve"]);
-        let mut child = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = Started::spawn(serve.stdout(Stdio::null()).stderr(Stdio::null()));
         std::thread::sleep(Duration::from_millis(3 + round * 37 % 300));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -124,7 +124,7 @@ fn of_many_that_start_at_once_one_serves() {
     for _ in 0..scaled("WITGATE_RACES", 3) {
         let start = |_| {
             let mut serve = folder.command(&["serve"]);
-            serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            Started::spawn(serve.stdout(Stdio::null()).stderr(Stdio::null()))
         };
         let mut all: Vec<_> = (0..4).map(start).collect();
         let client = Client::new(folder.socket());
@@ -179,7 +179,7 @@ fn nobody_connects_before_the_mode_is_final() {
         let mut shell = std::process::Command::new("sh");
         shell.arg("-c").arg(format!("umask {umask:o}; exec \"$0\" \"$@\"")).arg(program);
         shell.args(serve.get_args()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let mut child = shell.spawn().unwrap();
+        let mut child = Started::spawn(&mut shell);
         while Client::new(&socket).attest().is_err() {
             assert!(child.try_wait().unwrap().is_none(), "it ended");
             std::thread::sleep(Duration::from_millis(5));

@@ -14,7 +14,7 @@ use serde_json::Value;
 use witgate_client::Client;
 use witgate_testkit::{
     child::Actor,
-    daemon::{Daemon, text},
+    daemon::{Daemon, Started, text},
 };
 
 use crate::{
@@ -120,7 +120,7 @@ fn a_small_limit_is_lived_with_or_refused() {
     assert!(text(&output).contains("32 file descriptors are too few"), "{}", text(&output));
 
     let (mut shell, folder) = few("64");
-    let mut child = shell.stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Started::spawn(shell.stderr(Stdio::null()));
     let client = Client::new(folder.socket());
     let answered = || {
         std::thread::sleep(Duration::from_millis(20));

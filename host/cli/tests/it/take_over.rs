@@ -19,7 +19,7 @@ use serde_json::Value;
 use witgate_client::Client;
 use witgate_testkit::{
     child::Actor,
-    daemon::{Daemon, Folder, text},
+    daemon::{Daemon, Folder, Started, text},
 };
 
 use crate::folder;
@@ -220,7 +220,7 @@ fn only_root_and_the_daemons_own_user_may_take_over() {
 fn where_nobody_serves_it_starts_as_usual() {
     let folder = fast();
     let mut serve = folder.command(&["serve", "--take-over"]);
-    let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Started::spawn(serve.stdout(Stdio::piped()));
     let mut said = [0; 7];
     child.stdout.take().unwrap().read_exact(&mut said).unwrap();
     assert_eq!(&said, b"witgate");
