@@ -68,6 +68,7 @@ const EXEC_WATCH: &str = "exec-watch";
 
 const NEEDS: &[Need] = &[
     Need::always(FactName::NamespacesAll.as_str(), &[&[SysPtrace]]),
+    Need::always(FactName::ExecutableDoubts.as_str(), &[&[SysPtrace]]),
     Need::always(FactName::ExecutableInfo.as_str(), &[&[SysPtrace]]),
     Need::always(FactName::ExecutableSha256.as_str(), &[&[SysPtrace]]),
     Need::private(FactName::ExecutableSha256.as_str(), &[&[SysPtrace], &[DacReadSearch]]),
