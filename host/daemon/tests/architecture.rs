@@ -6,12 +6,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Each crate, and the crates of ours that it may depend on.
 #[rustfmt::skip]
 const MAY: &[(&str, &[&str])] = &[
-    ("admin", &["attestor", "decision", "identity", "policy"]),
-    ("attestor", &["facts", "identity"]),
+    ("admin", &["attestor", "confine", "decision", "identity", "policy"]),
+    ("attestor", &["confine", "facts", "identity"]),
     ("builtins", &[]),
-    ("cli", &["admin", "attestor", "builtins", "client", "daemon", "decision", "endpoints", "facts", "identity", "peer", "policy", "protocol", "provenance", "registry", "workbench"]),
+    ("cli", &["admin", "attestor", "builtins", "client", "confine", "daemon", "decision", "endpoints", "facts", "identity", "peer", "policy", "protocol", "provenance", "registry", "workbench"]),
     ("client", &["identity", "protocol"]),
-    ("daemon", &["admin", "attestor", "builtins", "decision", "endpoints", "facts", "http2", "identity", "peer", "policy", "protocol", "provenance"]),
+    ("confine", &[]),
+    ("daemon", &["admin", "attestor", "builtins", "confine", "decision", "endpoints", "facts", "http2", "identity", "peer", "policy", "protocol", "provenance"]),
     ("decision", &["attestor", "facts", "identity", "peer", "policy", "protocol"]),
     ("endpoints", &["facts"]),
     ("facts", &["identity"]),
@@ -30,12 +31,14 @@ const MAY: &[(&str, &[&str])] = &[
 /// Crates that only some of ours may name.
 const ONLY: &[(&str, &[&str])] = &[
     ("axum", &["admin"]),
-    ("libc", &["peer", "testkit"]),
+    ("landlock", &["confine"]),
+    ("libc", &["confine", "peer", "testkit"]),
     ("minisign-verify", &["provenance"]),
     ("notify", &["cli", "daemon"]),
     ("oci-client", &["registry"]),
     ("reqwest", &["registry"]),
     ("rustls", &["endpoints"]),
+    ("seccompiler", &["confine"]),
     ("tokio-rustls", &["endpoints"]),
     ("wasmtime", &["attestor"]),
     ("wasmtime-wasi", &["attestor"]),
