@@ -27,6 +27,7 @@ use crate::{
     answer::Frame,
     frames::{Busy, FrameStream, Pinger},
     gateway::Gateway,
+    grpc,
     rewound::Rewound,
 };
 
@@ -61,7 +62,10 @@ pub(crate) async fn serve_http2(gateway: Arc<Gateway>, caller: Arc<Caller>, stre
         async move {
             let busy = conversation.pinger.as_ref().map(Pinger::busy);
             conversation.challenge_by_ping(&request).await;
-            Ok::<_, Infallible>(answer(&conversation, &request, busy).await)
+            if grpc::is_request(&request) {
+                return Ok::<_, Infallible>(grpc::unimplemented());
+            }
+            Ok(answer(&conversation, &request, busy).await)
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -118,7 +122,10 @@ impl Conversation {
     /// somebody who was not asked.
     async fn challenge_by_ping(&self, request: &Request<Incoming>) {
         let Some(pinger) = &self.pinger else { return };
-        if Ask::from_http("GET", request.uri().path(), None).is_ok_and(Ask::is_decision) {
+        let is_decision =
+            Ask::from_http("GET", request.uri().path(), None).is_ok_and(Ask::is_decision);
+        // Whatever a client of gRPC asks for is about who it is.
+        if is_decision || grpc::is_request(request) {
             self.pinged.get_or_init(|| self.ping(pinger)).await;
         }
     }
@@ -129,6 +136,8 @@ impl Conversation {
         let Ok(Some(challenge)) = decider.challenge(caller, Dialect::Http) else { return };
         if pinger.ping(challenge.nonce()).await {
             let _ = decider.answered(caller, Dialect::Http, challenge);
+        } else {
+            decider.unanswered();
         }
     }
 

@@ -21,6 +21,7 @@ mod first;
 mod folder_watch;
 mod frames;
 mod gateway;
+mod grpc;
 mod history;
 mod http;
 mod inputs;

@@ -29,12 +29,19 @@ struct ShedLabels {
     scope: &'static str,
 }
 
+/// What became of a challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChallengeLabels {
+    outcome: &'static str,
+}
+
 /// What is counted while deciding.
 #[derive(Debug)]
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     seconds: Histogram,
     shed: Family<ShedLabels, Counter>,
+    challenges: Family<ChallengeLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -43,6 +50,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             seconds: Histogram::new(SECONDS),
             shed: Family::default(),
+            challenges: Family::default(),
         }
     }
 }
@@ -58,6 +66,8 @@ impl Metrics {
             self.seconds.clone(),
         );
         registry.register("rate_limited", "Callers that were not admitted", self.shed.clone());
+        let help = "Challenges by whether the right process answered";
+        registry.register("challenges", help, self.challenges.clone());
     }
 
     pub(crate) fn decided(&self, why: &Why) {
@@ -68,6 +78,11 @@ impl Metrics {
         };
         self.decisions.get_or_create(&labels).inc();
         self.seconds.observe(Duration::from_micros(why.elapsed_us).as_secs_f64());
+    }
+
+    pub(crate) fn challenged(&self, answered: bool) {
+        let outcome = if answered { "answered" } else { "not_answered" };
+        self.challenges.get_or_create(&ChallengeLabels { outcome }).inc();
     }
 
     /// A connection or request was refused before anything was looked at.

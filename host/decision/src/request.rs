@@ -269,7 +269,14 @@ impl Decider {
         dialect: Dialect,
         challenge: Challenge,
     ) -> Result<(), Problem> {
-        caller.subject.answered(challenge).map_err(|error| self.refuse(caller, dialect, &error))
+        let answered = caller.subject.answered(challenge);
+        self.metrics.challenged(answered.is_ok());
+        answered.map_err(|error| self.refuse(caller, dialect, &error))
+    }
+
+    /// Takes note that no answer came in time, from somebody who need not give one.
+    pub fn unanswered(&self) {
+        self.metrics.challenged(false);
     }
 
     /// A decision against the caller for what the kernel said of it; recorded like any other.
@@ -279,6 +286,7 @@ impl Decider {
 
     /// A decision against a caller that did not answer, or wrongly.
     pub fn refuse_unanswered(&self, caller: &Caller, dialect: Dialect, saw: &str) -> Problem {
+        self.unanswered();
         self.refuse_for(caller, dialect, Reason::ChallengeFailed, saw.to_owned())
     }
 

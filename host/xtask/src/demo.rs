@@ -4,16 +4,17 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Output},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{build_witgate, target_dir};
+use crate::{
+    daemon::Daemon,
+    shell::{build_witgate, target_dir},
+};
 
-/// How long the daemon may take to compile its plugins and open its sockets.
-const START: Duration = Duration::from_secs(60);
 /// An unprivileged uid; it needs no account.
 const SOMEBODY: u32 = 1000;
 /// What a container runtime would call the control group of a container.
@@ -52,11 +53,7 @@ pub fn stay() -> Result<()> {
          {witgate} why --dir {dir} --last\n  \
          {witgate} status --dir {dir}\n\nEntries are in {dir}/entries.d; Ctrl-C stops it.\n"
     );
-    let status = daemon.0.wait()?;
-    if !status.success() {
-        bail!("the daemon ended with {status}");
-    }
-    Ok(())
+    daemon.wait()
 }
 
 /// Starts the daemon, lets three processes with different identities ask, and stops it.
@@ -108,7 +105,9 @@ fn show(built: &Path, dir: &Path) -> Result<()> {
     } else {
         println!("--- not root: another uid and a control group need it, so they are left out");
     }
-    daemon.stop()
+    daemon.stop()?;
+    println!("--- the daemon drained and stopped");
+    Ok(())
 }
 
 fn is_root() -> bool {
@@ -141,53 +140,6 @@ fn ask(who: &str, binary: &Path, dir: &Path, command: &mut Command, expected: &s
         bail!("{who}: expected {expected}, got {decision}");
     }
     Ok(())
-}
-
-/// A daemon of ours; it is stopped when this is dropped.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(binary: &Path, dir: &Path) -> Result<Self> {
-        let child = Command::new(binary)
-            .args(["serve", "--dir"])
-            .arg(dir)
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| binary.display().to_string())?;
-        let mut daemon = Self(child);
-        let started = Instant::now();
-        loop {
-            let ready = Command::new(binary).args(["status", "--dir"]).arg(dir).output()?;
-            if ready.status.success() {
-                return Ok(daemon);
-            }
-            if let Some(status) = daemon.0.try_wait()? {
-                bail!("the daemon ended with {status} before it was ready");
-            }
-            if started.elapsed() > START {
-                bail!("the daemon was not ready after {} s", START.as_secs());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn stop(&mut self) -> Result<()> {
-        let pid = self.0.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status()?;
-        let status = self.0.wait()?;
-        if !status.success() {
-            bail!("the daemon ended with {status} after SIGTERM");
-        }
-        println!("--- the daemon drained and stopped");
-        Ok(())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A control group named as a container's, removed when this is dropped.

@@ -8,6 +8,8 @@
 //!
 //! It depends on nothing heavy, so that it starts before anything else is built.
 
+mod clients;
+mod daemon;
 mod demo;
 mod documents;
 mod fuzz;

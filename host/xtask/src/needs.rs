@@ -31,11 +31,14 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("setpriv", &["util-linux"]),
     ("systemd-analyze", &["systemd"]),
     ("docker-registry", &["docker-registry"]),
+    ("javac", &["default-jdk-headless"]),
+    ("mvn", &["maven"]),
 ];
 
-/// The toolchains of guests that are Python packages. They go into a folder of our own: the system's
+/// The toolchains of guests, and of clients, that are Python packages. They go into a folder of our own: the system's
 /// Python takes none.
-const GUEST_TOOLS: &[&str] = &["componentize-py==0.25.1", "pytest==9.2.0", "ziglang==0.17.1"];
+const GUEST_TOOLS: &[&str] =
+    &["componentize-py==0.25.1", "grpcio==1.85.3", "pytest==9.2.0", "ziglang==0.17.1"];
 
 /// Oldest Go (1.x) and Node.js that guests are built with, and the Python packages that bring newer
 /// ones where there are none.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, documents, languages, needs,
+    clients, demo, documents, languages, needs,
     shell::{cargo, root, run},
 };
 
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("doc", |_| doc()),
     ("guests", |_| guests()),
     ("languages", |_| languages::all()),
+    ("clients", |_| clients::grpc()),
     ("deny", |_| deny()),
     ("once", |_| demo::once()),
     ("readme", |_| documents::run("README.md", 10)),

@@ -53,6 +53,29 @@ async fn many_requests_share_a_connection_and_its_challenge() {
     }
 }
 
+/// A client of gRPC sends a message before it knows anything of the other end.
+#[tokio::test]
+async fn a_method_of_grpc_is_answered_in_its_own_words() {
+    let daemon = folder().serve();
+    let client = connect(&daemon.socket()).await;
+    for path in ["/v1/attest", "/v1/watch", "/spiffe.Service/Method"] {
+        let request = http::Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/grpc+proto")
+            .body(())
+            .unwrap();
+        let mut ready = client.clone().ready().await.unwrap();
+        let (response, mut stream) = ready.send_request(request, false).unwrap();
+        stream.send_data(vec![0; 5].into(), true).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["grpc-status"], "12");
+        assert!(response.into_body().data().await.is_none(), "{path}");
+    }
+    // The connection goes on, and one challenge was enough.
+    let answer = get(&mut client.clone(), "/v1/attest").await;
+    assert_eq!(answer["challenged"], true, "{answer}");
+}
+
 fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [vec![a, b, c, kind, flags, 0, 0, 0, stream], payload.to_vec()].concat()
