@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use witgate_facts::{FactSet, OutcomeKind};
-use witgate_identity::{Attested, KeyName, PluginName};
+use witgate_identity::{Attested, PluginName};
+use witgate_report::UnknownKey;
 
 use crate::{Question, Use};
 
@@ -36,15 +37,6 @@ pub struct Attestation {
     pub uses: Vec<Use>,
     /// The guest did not have to be run: it had been asked the same, with the same answers, before.
     pub from_memo: bool,
-}
-
-/// A key about which nothing can be said, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnknownKey {
-    /// The key.
-    pub key: KeyName,
-    /// For the operator: in the plugin's words (escaped and cut) or in ours.
-    pub reason: String,
 }
 
 /// Which limit a guest ran into.

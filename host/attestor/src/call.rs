@@ -10,6 +10,7 @@ use tokio::{sync::SemaphorePermit, time::timeout_at};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 use witgate_facts::{FactSet, FactSource, FileRoot};
+use witgate_report::{Check, Checked};
 
 use crate::{
     Attestation, Limit, Outcome, Plugin,
@@ -21,7 +22,7 @@ use crate::{
     memo::Ending,
     plan::PlannedCall,
     plugin::Loaded,
-    report::{Check, Checked},
+    said,
     sandbox::{FactLog, Mode, Phase, Sandbox, Stop, Subject},
 };
 
@@ -249,11 +250,17 @@ fn judge(
         return Answer::Final(Outcome::Gone);
     }
     let (name, manifest) = (plugin.name(), plugin.manifest());
-    let check =
-        Check { plugin: name, manifest, wants: &subject.wants, log, facts: &*subject.facts };
+    let check = Check {
+        plugin: name,
+        manifest,
+        wants: subject.wants.keys(),
+        read: log.read,
+        failed: &log.failed,
+        facts: &*subject.facts,
+    };
     let shown = |reason: &str| printable(reason, limits::REASON_BYTES);
     Answer::Final(match ending {
-        Ok(report) => match check.report(report) {
+        Ok(report) => match check.report(&said::report(report)) {
             Ok(Checked { selectors, unknown }) => {
                 (attestation.selectors, attestation.unknown) = (selectors, unknown);
                 Outcome::Reported

@@ -230,7 +230,7 @@ fn producers(component: &[u8]) -> Result<Vec<Producer>, RequestsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines::deceives;
+    use witgate_report::deceives;
 
     fn leb(n: usize) -> Vec<u8> {
         let low = u8::try_from(n & 0x7f).unwrap();

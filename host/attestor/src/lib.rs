@@ -39,22 +39,21 @@ pub mod limits;
 mod lines;
 mod linker;
 mod load;
-mod manifest;
 mod memo;
 mod memory;
 mod plan;
 mod plugin;
 mod question;
 mod rehearse;
-mod report;
 mod requests;
+mod said;
 mod sandbox;
 mod store;
 mod ticker;
 mod wasi;
 
 pub use self::{
-    attestation::{Attestation, Limit, Outcome, UnknownKey},
+    attestation::{Attestation, Limit, Outcome},
     breaker::BreakerState,
     catalogue::Catalogue,
     compile::{CallFilter, CompilerCommand, compile_child},
@@ -63,7 +62,6 @@ pub use self::{
     error::{CompileError, EngineError, LoadError, LoadErrorKind, StoreError},
     inspect::{Import, ImportKind, Inspection, Producer, inspect},
     lines::{Line, LineLevel},
-    manifest::{KeySpec, Manifest},
     plan::Plan,
     plugin::{Plugin, PluginSpec},
     question::Question,
@@ -72,3 +70,4 @@ pub use self::{
     sandbox::Use,
 };
 pub use witgate_facts::{Expected, OutcomeKind};
+pub use witgate_report::{KeySpec, Manifest, UnknownKey};

@@ -5,6 +5,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+pub(crate) use witgate_report::printable;
 
 use crate::{Outcome, Plugin, limits};
 
@@ -171,44 +172,11 @@ fn emit(plugin: &str, line: &Line, suppressed: u64) {
     }
 }
 
-/// A text of a guest as something that can stand in a log, a page or a terminal: control characters
-/// and the ones that turn the direction of text escaped, at most `limit` bytes.
-pub(crate) fn printable(text: &str, limit: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(limit));
-    for c in text.trim_end().chars() {
-        let before = out.len();
-        if deceives(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        if out.len() > limit {
-            out.truncate(before);
-            out.push('…');
-            break;
-        }
-    }
-    out
-}
-
-/// Whether a character does something else than stand there: control characters, and the ones that
-/// turn the direction of text.
-pub(crate) fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn a_line_cannot_break_out_of_its_line() {
-        assert_eq!(printable("a\nb\u{1b}[2J\u{202e}c\r\n", 80), "a\\nb\\u{1b}[2J\\u{202e}c");
-        assert!(printable(&"\0".repeat(5000), 100).len() <= 100 + '…'.len_utf8());
-    }
 
     #[test]
     fn too_many_lines_are_counted_and_dropped() {

@@ -26,6 +26,7 @@ use crate::{
     plugin::{Common, Loaded},
     rehearse,
     requests::{read_fixtures, read_requests},
+    said,
     sandbox::{Phase, Sandbox},
 };
 
@@ -141,7 +142,7 @@ impl Guest<'_> {
         let mut answers = Vec::new();
         for _ in 0..2 {
             let (said,): (wit::Manifest,) = self.call("describe", ()).await?;
-            let checked = Manifest::check(said, has, spec.cap());
+            let checked = Manifest::check(said::manifest(said), has, spec.cap());
             answers.push(checked.map_err(|problems| LoadErrorKind::Manifest { problems })?);
         }
         answers.dedup();

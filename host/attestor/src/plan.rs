@@ -33,6 +33,10 @@ impl Wants {
         Self(keys)
     }
 
+    pub(crate) const fn keys(&self) -> &BTreeSet<KeyName> {
+        &self.0
+    }
+
     pub(crate) fn wants(&self, key: &str) -> bool {
         self.0.contains(key)
     }

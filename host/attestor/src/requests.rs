@@ -116,7 +116,7 @@ mod tests {
     use witgate_facts::{Capability, Interface};
 
     use super::*;
-    use crate::lines::deceives;
+    use witgate_report::deceives;
 
     /// A custom section as it stands in a binary.
     fn built(name: &str, data: &[u8]) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 #[rustfmt::skip]
 const MAY: &[(&str, &[&str])] = &[
     ("admin", &["attestor", "confine", "decision", "identity", "policy"]),
-    ("attestor", &["confine", "facts", "identity"]),
+    ("attestor", &["confine", "facts", "identity", "report"]),
     ("builtins", &[]),
     ("cli", &["admin", "attestor", "builtins", "client", "confine", "daemon", "decision", "endpoints", "facts", "identity", "peer", "policy", "protocol", "provenance", "registry", "workbench"]),
     ("client", &["identity", "protocol"]),
@@ -23,6 +23,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("protocol", &["identity"]),
     ("provenance", &["identity"]),
     ("registry", &["identity", "provenance"]),
+    ("report", &["facts", "identity"]),
     ("testkit", &[]),
     ("workbench", &["facts", "identity"]),
     ("xtask", &[]),

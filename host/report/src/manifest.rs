@@ -5,9 +5,9 @@ use witgate_facts::{FactName, FactSet, Interface};
 use witgate_identity::{Assurance, KeyName};
 
 use crate::{
-    bindings::exports::witgate::attestor::attestor as wit,
     limits,
-    lines::{deceives, printable},
+    printable::{deceives, printable},
+    said::{SaidKey, SaidManifest},
 };
 
 /// What a plugin says about itself, checked.
@@ -35,7 +35,7 @@ pub struct KeySpec {
     /// The facts it is derived from; never empty.
     #[serde(serialize_with = "fact_names")]
     pub derived_from: FactSet,
-    /// The operator's cap, or its default; see [`crate::PluginSpec::max_assurance`].
+    /// The operator's cap, or its default; see `PluginSpec::max_assurance` of the attestor.
     pub cap: Assurance,
 }
 
@@ -56,7 +56,7 @@ impl KeySpec {
     }
 
     /// What it is worth in one call, by what each fact is worth there.
-    pub(crate) fn assurance_in(&self, level: impl Fn(FactName) -> Assurance) -> Assurance {
+    pub fn assurance_in(&self, level: impl Fn(FactName) -> Assurance) -> Assurance {
         self.capped(self.derived_from.iter().map(level).min())
     }
 
@@ -78,7 +78,8 @@ impl Manifest {
     }
 
     /// One key, with its name as we keep it.
-    pub(crate) fn named(&self, key: &str) -> Option<(&KeyName, &KeySpec)> {
+    #[must_use]
+    pub fn named(&self, key: &str) -> Option<(&KeyName, &KeySpec)> {
         self.keys.get_key_value(key)
     }
 
@@ -91,8 +92,11 @@ impl Manifest {
     /// Takes what `describe` said, if all of it can be used.
     ///
     /// `has` says which interfaces the plugin has: a key cannot be derived from others.
-    pub(crate) fn check(
-        said: wit::Manifest,
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, for its author.
+    pub fn check(
+        said: SaidManifest,
         has: impl Fn(Interface) -> bool,
         cap: Assurance,
     ) -> Result<Self, Vec<String>> {
@@ -124,7 +128,7 @@ impl Manifest {
 }
 
 fn check_key(
-    said: wit::SelectorKey,
+    said: SaidKey,
     has: impl Fn(Interface) -> bool,
     cap: Assurance,
 ) -> Result<(KeyName, KeySpec), Vec<String>> {
@@ -159,7 +163,7 @@ fn check_key(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let wit::SelectorKey { meaning, example, named, stable, single, secret, .. } = said;
+    let SaidKey { meaning, example, named, stable, single, secret, .. } = said;
     Ok((name, KeySpec { meaning, example, named, stable, single, secret, derived_from, cap }))
 }
 
@@ -187,8 +191,8 @@ fn check_schema(schema: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn key(key: &str, derived_from: &[&str]) -> wit::SelectorKey {
-        wit::SelectorKey {
+    fn key(key: &str, derived_from: &[&str]) -> SaidKey {
+        SaidKey {
             key: key.to_owned(),
             meaning: "m".to_owned(),
             example: "e".to_owned(),
@@ -200,14 +204,14 @@ mod tests {
         }
     }
 
-    fn check(keys: Vec<wit::SelectorKey>, schema: &str) -> Result<Manifest, Vec<String>> {
-        let said = wit::Manifest { keys, config_schema: schema.to_owned() };
+    fn check(keys: Vec<SaidKey>, schema: &str) -> Result<Manifest, Vec<String>> {
+        let said = SaidManifest { keys, config_schema: schema.to_owned() };
         Manifest::check(said, Interface::always_granted, Assurance::Kernel)
     }
 
     #[test]
     fn a_key_is_worth_its_weakest_fact_and_at_most_the_cap() {
-        let said = || wit::Manifest {
+        let said = || SaidManifest {
             keys: vec![
                 key("uid", &["process.credentials"]),
                 key("path", &["process.credentials", "executable.info"]),
@@ -243,8 +247,7 @@ mod tests {
     #[test]
     fn what_is_shown_of_a_key_is_plain_and_short() {
         for text in ["a\u{1b}[2J", "a\u{202e}b", &"a".repeat(limits::DESCRIPTION_BYTES + 1)] {
-            let meaning =
-                wit::SelectorKey { meaning: text.to_owned(), ..key("a", &["process.names"]) };
+            let meaning = SaidKey { meaning: text.to_owned(), ..key("a", &["process.names"]) };
             let problems = check(vec![meaning], "").unwrap_err();
             assert!(problems[0].starts_with("the meaning of key 'a' must"), "{problems:?}");
         }
