@@ -16,7 +16,10 @@ use std::{
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use floor::Floor;
-use workload::{ATTEST, ATTEST_HTTP, ATTEST_HTTP_ONCE, Held, PING, ask, folder, says};
+use workload::{
+    ATTEST, ATTEST_HTTP, ATTEST_HTTP_ONCE, Held, PING, ask, ask_challenged, folder,
+    folder_about_image, says,
+};
 
 /// Bytes of one echo.
 const ECHO: usize = 256;
@@ -50,6 +53,13 @@ fn decisions(criterion: &mut Criterion) {
     ] {
         anew(&mut group, name, &folder(allow).serve().socket(), request, expected);
     }
+    let image = folder_about_image().serve();
+    anew(&mut group, "attest, image", &image.socket(), ATTEST, "/image");
+    let image = folder_about_image().serve();
+    group.bench_function("attest, image, challenged", |bencher| {
+        bencher.iter(|| ask_challenged(&image.socket(), &mut answer));
+        assert!(says(&answer, "\"challenged\":true"), "{}", String::from_utf8_lossy(&answer));
+    });
     group.finish();
 
     let mut group = criterion.benchmark_group("held connection");

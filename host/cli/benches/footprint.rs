@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 
 use floor::Floor;
 use witgate_testkit::daemon::Daemon;
-use workload::{ATTEST, ATTEST_HTTP, ATTEST_HTTP_ONCE, Held, PING, ask, folder, says};
+use workload::{
+    ATTEST, ATTEST_HTTP, ATTEST_HTTP_ONCE, Held, PING, ask, ask_challenged, folder,
+    folder_about_image, says,
+};
 
 /// How much is done.
 struct Effort {
@@ -78,11 +81,30 @@ fn floor(answer_bytes: usize) -> Way {
 /// A connection for each request. Every way has a daemon of its own: the grants of one uid may
 /// write 64 MiB of audit log a minute, which is some thirty thousand.
 fn anew(name: &'static str, allow: bool, request: &'static [u8], expected: &'static str) -> Way {
-    let (daemon, mut answer) = (folder(allow).serve(), Vec::new());
+    anew_at(name, folder(allow).serve(), request, expected)
+}
+
+fn anew_at(
+    name: &'static str,
+    daemon: Daemon,
+    request: &'static [u8],
+    expected: &'static str,
+) -> Way {
+    let mut answer = Vec::new();
     let socket = daemon.socket();
     Way::new(name, number(&daemon), move || {
         ask(&socket, request, &mut answer);
         assert!(says(&answer, expected), "{}{}", String::from_utf8_lossy(&answer), daemon.log());
+    })
+}
+
+/// With one message more each way.
+fn challenged(name: &'static str) -> Way {
+    let (daemon, mut answer) = (folder_about_image().serve(), Vec::new());
+    let socket = daemon.socket();
+    Way::new(name, number(&daemon), move || {
+        ask_challenged(&socket, &mut answer);
+        assert!(says(&answer, "\"challenged\":true"), "{}", daemon.log());
     })
 }
 
@@ -109,6 +131,8 @@ fn costs(effort: &Effort) {
         anew("attest over HTTP", true, ATTEST_HTTP_ONCE, "spiffe://"),
         held("attest over HTTP, held", ATTEST_HTTP),
         anew("ping", true, PING, "ready"),
+        anew_at("attest, image", folder_about_image().serve(), ATTEST, "/image"),
+        challenged("attest, image, challenged"),
     ];
     for _ in 0..effort.rounds {
         for way in &mut ways {
@@ -119,12 +143,12 @@ fn costs(effort: &Effort) {
         "{bytes} bytes in an answer; µs per request, medians of {} turns of {} requests",
         effort.rounds, effort.requests
     );
-    println!("{:<24} {:>8} {:>8}   {:>12} {:>12}", "", "wall", "CPU", "wall ×floor", "CPU ×floor");
+    println!("{:<26} {:>8} {:>8}   {:>12} {:>12}", "", "wall", "CPU", "wall ×floor", "CPU ×floor");
     let [floor, ..] = &ways;
     for way in &ways {
         let (wall, cpu) = (ratios(&way.wall, &floor.wall), ratios(&way.cpu, &floor.cpu));
         println!(
-            "{:<24} {:>8.1} {:>8.1}   {:>12.2} {:>12.2}",
+            "{:<26} {:>8.1} {:>8.1}   {:>12.2} {:>12.2}",
             way.name,
             median(&way.wall),
             median(&way.cpu),
@@ -132,6 +156,10 @@ fn costs(effort: &Effort) {
             median(&cpu)
         );
     }
+    let [.., unchallenged, challenged] = &ways;
+    let wall = median(&ratios(&challenged.wall, &unchallenged.wall));
+    let cpu = median(&ratios(&challenged.cpu, &unchallenged.cpu));
+    println!("challenged × unchallenged: wall {wall:.2}, CPU {cpu:.2}");
 }
 
 /// Processor time of the threads of a process so far (`schedstat`, in nanoseconds: the ticks of

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use witgate_protocol::Nonce;
 use witgate_testkit::daemon::Folder;
 
 /// Nobody is turned away, and one process may connect as fast as it can.
@@ -32,6 +33,32 @@ pub(crate) fn folder(allow: bool) -> Folder {
         ),
     );
     folder
+}
+
+/// The same, where an entry asks which file is run.
+pub(crate) fn folder_about_image() -> Folder {
+    let folder = folder(true);
+    let uid = nix::unistd::geteuid();
+    folder.write(
+        "entries.d/image.toml",
+        format!(
+            "[[entry]]\nname = \"image\"\nidentity = \"/image\"\n\
+             match = {{ unix.uid = {uid} }}\nlike = {{ unix.path = \"/**\" }}\n"
+        ),
+    );
+    folder
+}
+
+/// Connects, asks, answers the challenge, and reads to the end.
+pub(crate) fn ask_challenged(socket: &Path, into: &mut Vec<u8>) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(b"attest challenge=yes\n").unwrap();
+    let mut chunk = [0; 256];
+    let length = stream.read(&mut chunk).unwrap();
+    let nonce: Nonce = serde_json::from_slice(&chunk[..length]).unwrap();
+    stream.write_all(nonce.answer_line().as_bytes()).unwrap();
+    into.clear();
+    stream.read_to_end(into).unwrap();
 }
 
 /// Connects, asks, and reads to the end. The answer is left in `into`.
