@@ -125,11 +125,13 @@ fn no_more_is_kept_than_fits_and_the_oldest_goes_first() {
 #[test]
 fn a_scope_takes_no_fact_that_could_become_untrue_of_who_finds_it() {
     use FactName::{
-        CgroupsTrusted, CmdlineArguments, ExecutableInfo, HttpResponse, ProcessCredentials,
-        ProcessStartTime,
+        CgroupsTrusted, CmdlineArguments, ExecutableDoubts, ExecutableInfo, HttpResponse,
+        ProcessCredentials, ProcessStartTime,
     };
     for scope in [CacheScope::Process, CacheScope::Cgroup, CacheScope::Plugin] {
-        assert_eq!(carried(scope, facts(&[ExecutableInfo])), Err(ExecutableInfo));
+        for fact in [ExecutableDoubts, ExecutableInfo] {
+            assert_eq!(carried(scope, facts(&[fact])), Err(fact));
+        }
         // Read, and so not forbidden; but who finds it has to read its own.
         assert_eq!(carried(scope, facts(&[ProcessCredentials])), Ok(FactSet::EMPTY));
         assert_eq!(carried(scope, facts(&[HttpResponse])), Ok(facts(&[HttpResponse])));
