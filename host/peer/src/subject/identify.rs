@@ -88,13 +88,13 @@ fn by_number(pid: Pid, pidfd: OwnedFd, kernel: &Kernel) -> Result<Identified, Pe
     if ids.tgid != pid.as_u32() {
         return Err(PeerError::PeerExited);
     }
-    let status = directory
-        .read(c"status", limits::STATUS_FILE)
-        .map_err(|errno| PeerError::of_errno(Step::ProcessFile, errno))?;
+    let status = directory.read(c"status", limits::STATUS_FILE);
+    // Before the error of reading it, which is another one where the process is gone.
+    ensure_alive(kernel, &pidfd)?;
+    let status = status.map_err(|errno| PeerError::of_errno(Step::ProcessFile, errno))?;
     let malformed = PeerError::Kernel { step: Step::ProcessFile, source: Errno::BADMSG };
     let mut groups = parse::groups(&status).ok_or(malformed)?;
     groups.sort_unstable();
-    ensure_alive(kernel, &pidfd)?;
     let credentials = Credentials { uid: ids.euid, gid: ids.egid, groups };
     let label = Err(FactError::Unsupported);
     Ok(Identified { pid, pidfd: Arc::new(pidfd), directory, credentials, label, ids })
