@@ -147,7 +147,8 @@ impl ProcessFacts {
         };
 
         let snapshot = Arc::new(Snapshot {
-            mount_namespace,
+            // What a fact says is compared, also where the first look at it was in vain.
+            mount_namespace: mount_namespace.or_else(|| in_facts(&namespaces, "mnt")),
             user_namespace,
             image: executable.as_ref().ok().map(|executable| executable.image.clone()),
             cgroup,
@@ -214,13 +215,18 @@ fn user_namespace(
     wanted: FactSet,
     namespaces: &FactResult<Vec<Namespace>>,
 ) -> Option<u64> {
-    let known = namespaces.iter().flatten().find(|namespace| namespace.kind == "user");
     let needed = || OF_IMAGE.iter().chain(&MAY_HANG).any(|fact| wanted.contains(*fact));
-    match known {
-        Some(namespace) => Some(namespace.inode),
+    match in_facts(namespaces, "user") {
+        Some(inode) => Some(inode),
         None if needed() => namespaces::inode(directory, c"ns/user").ok(),
         None => None,
     }
+}
+
+/// The inode of its namespace of this kind, if that is among the facts.
+fn in_facts(namespaces: &FactResult<Vec<Namespace>>, kind: &str) -> Option<u64> {
+    let mut all = namespaces.iter().flatten();
+    all.find(|namespace| namespace.kind == kind).map(|namespace| namespace.inode)
 }
 
 /// Whether a fact is to be read.

@@ -2,6 +2,8 @@
 
 mod challenge;
 mod delegated;
+#[cfg(test)]
+mod every_path;
 mod exec_watch;
 mod identify;
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Every system call of this crate, behind one trait.
 //!
-//! The trait is private, so nobody outside can implement it. There are two implementations:
-//! [`Linux`], and in the tests one that answers like older or exhausted kernels.
+//! The trait is private, so nobody outside can implement it. There are these implementations:
+//! [`Linux`], and in the tests one that answers like older or exhausted kernels; and one that is all
+//! made up, so that anything can happen at any moment.
 
+#[cfg(test)]
+pub(crate) mod scripted;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod unsafe_calls;
