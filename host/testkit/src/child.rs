@@ -23,6 +23,7 @@
 mod body;
 mod cgroup;
 mod memory;
+mod messages;
 mod spawn;
 mod wire;
 
@@ -173,6 +174,22 @@ impl Actor {
         self.command(Op::Send, bytes);
     }
 
+    /// Writes on its connection, and says that this process of its own pid namespace does. Whoever may
+    /// not say so is told by the error.
+    ///
+    /// # Errors
+    /// Of sendmsg(2).
+    pub fn send_as(&self, pid: i32, bytes: &[u8]) -> std::io::Result<()> {
+        let mut payload = pid.to_le_bytes().to_vec();
+        payload.extend(bytes);
+        wire::send(self.commands.as_fd(), Op::SendAs, &payload, None);
+        match wire::receive(self.commands.as_fd()) {
+            Some(answer) if answer.status == 0 => Ok(()),
+            Some(answer) => Err(answer.error()),
+            None => panic!("the actor is gone"),
+        }
+    }
+
     /// One read from its connection, of at most 4 KiB; empty at the end.
     #[must_use]
     #[track_caller]
@@ -219,13 +236,39 @@ impl Actor {
     pub fn fork(&self) -> Self {
         let (ours, theirs) = spawn::command_sockets();
         let pid = self.command_with(Op::Fork, &[], Some(theirs.as_fd())).number();
-        Self::of(Spawned { pid, commands: ours })
+        Self::of(Spawned { pid: self.child_here(pid), commands: ours })
+    }
+
+    /// The number that its child of this number has in the test's pid namespace.
+    #[track_caller]
+    fn child_here(&self, number: i32) -> i32 {
+        if numbers(self.pid()).len() < 2 {
+            return number;
+        }
+        let all = format!("/proc/{0}/task/{0}/children", self.pid());
+        let all = ok("children", std::fs::read_to_string(all));
+        let mut children = all.split_whitespace().filter_map(|pid| pid.parse().ok());
+        let found = children.find(|pid| numbers(*pid).last() == Some(&number));
+        found.unwrap_or_else(|| panic!("{number} is no child of {}", self.pid()))
     }
 
     /// Leaves for namespaces of its own (`CLONE_NEW…` of unshare(2)).
     #[track_caller]
     pub fn unshare(&self, flags: i32) {
         self.command(Op::Unshare, &flags.to_le_bytes());
+    }
+
+    /// Starts a process that shares its memory, and so keeps that as it is when this one becomes another
+    /// program. It ends with this one.
+    #[track_caller]
+    pub fn share_memory(&self) {
+        self.command(Op::ShareMemory, &[]);
+    }
+
+    /// Whatever it becomes is loaded at the same addresses every time (`ADDR_NO_RANDOMIZE`).
+    #[track_caller]
+    pub fn fix_addresses(&self) {
+        self.command(Op::FixAddresses, &[]);
     }
 
     /// Becomes another program, with no environment. Its connection stays open. Commands are over.
@@ -334,6 +377,14 @@ impl Drop for Actor {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
         let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
+}
+
+/// Its numbers in all pid namespaces from the test's down to its own.
+fn numbers(pid: i32) -> Vec<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let words = line.into_iter().flat_map(str::split_whitespace);
+    words.filter_map(|number| number.parse().ok()).collect()
 }
 
 fn words(numbers: &[u32]) -> Vec<u8> {

@@ -115,8 +115,7 @@ enum Way {
     PassedConnection,
 }
 
-const WAYS: [Way; 4] =
-    [Way::Challenged, Way::Connected, Way::PassedPidfd, Way::PassedConnection];
+const WAYS: [Way; 4] = [Way::Challenged, Way::Connected, Way::PassedPidfd, Way::PassedConnection];
 
 struct Rig {
     sys: std::sync::Arc<Scripted>,
@@ -165,9 +164,7 @@ impl Rig {
                 let watched = self.challenge(&subject, script)?;
                 self.answer(&subject, &found, watched.as_ref(), script).await
             }
-            Way::PassedPidfd => {
-                self.delegated(Leads::Process(self.sys.passed()), script).await
-            }
+            Way::PassedPidfd => self.delegated(Leads::Process(self.sys.passed()), script).await,
             Way::PassedConnection => {
                 let socket = self.socket.try_clone().unwrap();
                 self.delegated(Leads::Connection(socket.into()), script).await

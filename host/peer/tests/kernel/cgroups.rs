@@ -1,8 +1,10 @@
+use std::{fs, process::Command};
+
 use witgate_facts::{CgroupTrust, FactSource as _};
 use witgate_peer::{Change, PeerError};
 use witgate_testkit::child::{Actor, Cgroup};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, Started, until};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -78,6 +80,31 @@ async fn one_file_given_away_is_enough() {
         assert_eq!(trust.prefix, format!("/{parent}"), "{hierarchy} {file}");
         assert!(trust.delegated);
     }
+}
+
+// #40: what a process has mounted says nothing about where it stands.
+#[tokio::test]
+async fn a_cgroup_that_is_mounted_over_another_is_not_the_processs() {
+    let scene = Scene::new();
+    let (own, others) = (unique("own"), unique("others"));
+    let own = Cgroup::create("unified", &own);
+    let others = Cgroup::create("unified", &format!("{others}/{ID}"));
+    let script = format!(
+        "echo $$ > {0}/cgroup.procs && mount --bind {1} {0} && exec /bin/sleep 1000",
+        own.path().display(),
+        others.path().display()
+    );
+    let child = Started(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
+    let (exe, sleep) =
+        (format!("/proc/{}/exe", child.pid()), fs::canonicalize("/bin/sleep").unwrap());
+    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == sleep));
+    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", child.pid())).unwrap();
+    assert!(mounts.contains(ID), "the attack is there: {mounts}");
+    let facts = scene.observe(child.pid()).await;
+    let trust = facts.cgroups_trusted().unwrap().iter().find(|trust| trust.hierarchy == 0).unwrap();
+    let name = own.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!((trust.prefix.as_str(), trust.delegated), (&*format!("/{name}"), false));
+    assert!(facts.cgroups_claimed().unwrap().iter().all(|claim| !claim.path.contains(ID)));
 }
 
 // #42

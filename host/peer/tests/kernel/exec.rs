@@ -1,6 +1,6 @@
 //! A process that becomes another program keeps everything by which it is told from others.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_identity::Assurance;
@@ -59,6 +59,31 @@ async fn an_exec_of_the_same_file_is_seen_too() {
     subject.changed_program().await;
     assert!(subject.is_alive() && runs(actor.pid(), &shell));
     assert_eq!(subject.confirm(bound).unwrap_err(), CHANGED);
+}
+
+// #12: whoever compares the memory sees that of before, for another process keeps it.
+#[tokio::test]
+async fn an_exec_beside_a_process_that_shares_the_memory_is_seen() {
+    let scene = Scene::new();
+    let program = scene.program("trusted");
+    for answers in [false, true] {
+        let (actor, subject) = scene.guest(Actor::spawn());
+        let challenge = subject.challenge().unwrap().unwrap();
+        let bound = subject.bind(subject.collect(image(), &scene.reader).await.unwrap());
+        let mut memory = std::fs::File::open(format!("/proc/{}/maps", actor.pid())).unwrap();
+        actor.share_memory();
+        actor.fix_addresses();
+        actor.exec(&program, &["1000"]);
+        until("exec", || runs(actor.pid(), &program));
+        assert_ne!(memory.read(&mut [0; 64]).unwrap(), 0, "the memory of before lives on");
+        if answers {
+            assert_eq!(subject.answered(challenge).unwrap_err(), CHANGED);
+        }
+        let error = subject.confirm(bound).unwrap_err();
+        assert!(matches!(error, PeerError::SubjectChanged { .. }), "{error}");
+        let facts = subject.collect(image(), &scene.reader).await.unwrap();
+        assert_eq!(subject.confirm(subject.bind(facts)).unwrap_err(), CHANGED);
+    }
 }
 
 #[tokio::test]

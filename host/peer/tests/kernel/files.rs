@@ -65,6 +65,7 @@ async fn a_process_with_a_root_of_its_own_reads_there() {
     assert_eq!(facts.assurance(FactName::FilesHost), Assurance::Runtime);
 }
 
+// #37
 #[tokio::test]
 async fn links_stay_in_the_root_of_the_workload() {
     let scene = Scene::new();

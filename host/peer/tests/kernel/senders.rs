@@ -15,9 +15,9 @@ use rustix::{
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
 };
 use tokio::io::AsyncReadExt as _;
-use witgate_facts::FactSet;
+use witgate_facts::{FactSet, FactSource as _};
 use witgate_peer::{Connected, FactReader, OtherSenders, PeerError, PeerStream, Subject};
-use witgate_testkit::child::Actor;
+use witgate_testkit::child::{Actor, Spawn};
 
 use crate::scene::Scene;
 
@@ -90,7 +90,39 @@ async fn where_others_are_allowed_they_are_named() {
     assert!(!subject.challenged());
 }
 
-// #26
+// #21: root of a user and pid namespace of its own may name any process of that one as the sender, so
+// there the stamp is as good as its word; outside of it nobody.
+#[tokio::test]
+async fn who_may_name_another_sender_names_one_of_its_own() {
+    let scene = Scene::new();
+    let a = Spawn::default().new_user_namespace().new_pid_namespace().start();
+    for map in ["uid_map", "gid_map"] {
+        fs::write(format!("/proc/{}/{map}", a.pid()), "0 1000 1").unwrap();
+    }
+    a.set_gids(0, 0, 0);
+    a.set_uids(0, 0, 0);
+    let a = a.connect(&scene.socket);
+    let b = a.fork();
+    let (subject, mut stream) = scene.accept_stream(OtherSenders::Refused);
+    assert_eq!((subject.pid().as_raw(), subject.uid()), (a.pid(), 1000));
+    // A is the first process of its namespace. What B writes in its name is taken for A's: they are
+    // one uid in one namespace, whose root may trace the other as well.
+    b.send_as(1, b"forged").unwrap();
+    assert_eq!(read(&mut stream).await, Ok(b"forged".to_vec()));
+    let facts = subject.collect(FactSet::all(), &scene.reader).await.unwrap();
+    let user = facts.namespaces().unwrap().iter().find(|space| space.kind == "user").unwrap();
+    assert!(!user.host, "an entry that asks for the host's namespace is out of reach");
+    // It has no number for anybody else; and without such namespaces nobody names another at all.
+    assert!(b.send_as(a.pid(), b"forged").is_err());
+    let c = Actor::spawn().gid(1000).uid(1000);
+    c.take_connection(a.give_connection().as_fd());
+    assert!(c.send_as(a.pid(), b"forged").is_err());
+    assert_eq!(subject.other_sender(), None);
+    c.send(b"its own");
+    assert_eq!(read(&mut stream).await, Err(ErrorKind::PermissionDenied));
+}
+
+// A descriptor that is sent along.
 #[tokio::test]
 async fn a_descriptor_that_comes_along_never_becomes_ours() {
     let scene = Scene::new();
@@ -107,7 +139,7 @@ async fn a_descriptor_that_comes_along_never_becomes_ours() {
     assert!(!is_open_here(scene.path()));
 }
 
-// #26: the room for control data takes one stamp, so nothing else arrives where it may be sent, and
+// The room for control data takes one stamp, so nothing else arrives where it may be sent, and
 // whoever sends it is not listened to.
 #[tokio::test]
 async fn a_descriptor_is_dropped_where_it_may_be_sent() {

@@ -1,16 +1,29 @@
 use std::{
+    ffi::OsStr,
     fs,
-    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::PermissionsExt as _,
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::Path,
+    process::Command,
     sync::Arc,
 };
 
 use futures_util::FutureExt as _;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with,
+};
 use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_identity::Fault;
-use witgate_peer::{Id, PeerError, Pid, Subject, Tier};
+use witgate_peer::{Id, Kernel, PeerError, Pid, Stranger, Subject, Tier};
 use witgate_testkit::child::{Actor, Spawn};
 
-use crate::scene::{Scene, state, until};
+use crate::scene::{Scene, Started, state, until};
 
 fn changed(error: &PeerError) -> Option<Id> {
     match error {
@@ -222,6 +235,56 @@ async fn root_of_a_user_namespace_is_who_it_is_outside() {
     let user = facts.namespaces().unwrap().iter().find(|space| space.kind == "user").unwrap();
     assert!(!user.host);
     subject.confirm(subject.bind(facts)).unwrap();
+}
+
+/// Says to a test that it is started by itself, and where the socket is to be.
+const INSIDE: &str = "WITGATE_TEST_INSIDE";
+
+// #19: the daemon in a pid namespace, and whoever connects outside of it.
+#[test]
+fn a_peer_that_the_daemon_has_no_number_for_is_refused() {
+    if let Some(folder) = std::env::var_os(INSIDE) {
+        let listener = UnixListener::bind(Path::new(&folder).join("s")).unwrap();
+        let kernel = Kernel::probe().unwrap();
+        let error = Subject::accept(listener.accept().unwrap().0, &kernel).unwrap_err();
+        let stranger = PeerError::PeerUnknown { why: Stranger::ForeignPidNamespace };
+        assert_eq!((error.reason(), error), ("peer_unknown", stranger));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "who::a_peer_that_the_daemon_has_no_number_for_is_refused";
+    let mut daemon = Command::new("unshare");
+    daemon.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    daemon.arg(std::env::current_exe().unwrap()).args(["--exact", name]).env(INSIDE, folder.path());
+    let mut daemon = Started(daemon.spawn().unwrap());
+    let socket = folder.path().join("s");
+    until("listening", || UnixStream::connect(&socket).is_ok());
+    assert!(daemon.0.wait().unwrap().success());
+}
+
+// #24
+#[test]
+fn what_a_peer_calls_its_own_end_is_nothing_to_us() {
+    let scene = Scene::new();
+    let long = [b'a'; 107];
+    let names = [&b"uid=0;pid=1"[..], b"line\nuid=0;\0pid=1", b"\xff\x1b[2J", &long];
+    for name in names {
+        let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&socket, &SocketAddrUnix::new_abstract_name(name).unwrap()).unwrap();
+        connect(&socket, &SocketAddrUnix::new(&scene.socket).unwrap()).unwrap();
+        let subject = scene.accept().unwrap();
+        assert_eq!(subject.pid().as_raw().unsigned_abs(), std::process::id());
+        assert_eq!((subject.uid(), subject.gid()), (0, 0));
+        // One of the file system, too.
+        if !name.contains(&0) && name.len() < 60 {
+            let path = scene.path().join(OsStr::from_bytes(name));
+            let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+            bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+            connect(&socket, &SocketAddrUnix::new(&scene.socket).unwrap()).unwrap();
+            assert_eq!(scene.accept().unwrap().pid(), subject.pid());
+        }
+    }
 }
 
 #[tokio::test]

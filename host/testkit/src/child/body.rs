@@ -6,17 +6,12 @@
 //! the bare call: the C library's would first ask threads that are not there.
 
 #![expect(
-    clippy::cast_possible_truncation,
-    reason = "sizes of structures and names of families, all of them small constants"
-)]
-#![expect(
     unsafe_code,
-    reason = "fork, and system calls after it, cannot be had safely; everything is here and in memory.rs"
+    reason = "fork, and system calls after it, cannot be had safely; everything is in the files beside"
 )]
 
 use std::{
-    io,
-    mem::{self, MaybeUninit},
+    io, mem,
     os::fd::{AsRawFd, OwnedFd},
     ptr,
     sync::atomic::{AtomicI32, Ordering},
@@ -26,11 +21,12 @@ use libc::{c_int, c_long, c_void};
 
 use super::{
     memory,
-    wire::{Op, PACKET, READ},
+    messages::{answer, connect, receive, receive_data, send_as, send_data},
+    wire::{Op, PACKET},
 };
 
 /// Where the command socket is in every actor.
-const COMMANDS: c_int = 3;
+pub(super) const COMMANDS: c_int = 3;
 
 /// Arguments of exec.
 const ARGUMENTS: usize = 32;
@@ -84,7 +80,7 @@ fn exit(code: c_int) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn errno() -> c_int {
+pub(super) fn errno() -> c_int {
     // SAFETY: the C library's own cell for this thread.
     unsafe { *libc::__errno_location() }
 }
@@ -134,6 +130,7 @@ impl Actor {
             Op::EndMainThread => return self.end_main_thread(),
             Op::Exec => exec(payload),
             Op::Exit => exit(payload.first().copied().unwrap_or_default().into()),
+            Op::FixAddresses => fix_addresses(),
             Op::ForgeExecutable => memory::forge_executable(payload),
             Op::Fork => return fork(*self, descriptor),
             Op::Give => return answer(0, &[], self.connection),
@@ -142,8 +139,10 @@ impl Actor {
             Op::Groups => set_groups(payload.as_ptr().cast(), payload.len() / 4),
             Op::Name => set_name(payload),
             Op::Receive => return receive_data(self.connection),
-            Op::ShowArguments => memory::show_arguments(payload),
             Op::Send => send_data(self.connection, payload),
+            Op::SendAs => send_as(self.connection, payload),
+            Op::ShareMemory => share_memory(),
+            Op::ShowArguments => memory::show_arguments(payload),
             Op::Take => self.keep(descriptor),
             Op::Uids => set_ids(libc::SYS_setresuid, payload),
             Op::Unshare => call(libc::SYS_unshare, word(payload, 0).into(), 0, 0),
@@ -222,27 +221,6 @@ fn set_name(name: &[u8]) -> c_int {
     status(unsafe { libc::prctl(libc::PR_SET_NAME, comm.as_ptr()) }.into())
 }
 
-fn connect(path: &[u8]) -> Result<c_int, c_int> {
-    // SAFETY: the family is a number and the path bytes; zero is a value of both.
-    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    if path.len() >= address.sun_path.len() {
-        return Err(libc::ENAMETOOLONG);
-    }
-    for (to, from) in address.sun_path.iter_mut().zip(path) {
-        *to = from.cast_signed();
-    }
-    // SAFETY: the address is a live local of that size.
-    unsafe {
-        let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
-        let length = size_of_val(&address) as libc::socklen_t;
-        if socket == -1 || libc::connect(socket, (&raw const address).cast(), length) == -1 {
-            return Err(errno());
-        }
-        Ok(socket)
-    }
-}
-
 /// What a thread is given.
 struct ConnectAs {
     uid: u32,
@@ -291,18 +269,42 @@ fn connect_in_thread(payload: &[u8]) -> Result<c_int, c_int> {
     }
 }
 
+/// A process beside this one, in the same memory.
+fn share_memory() -> c_int {
+    extern "C" fn run(_: *mut c_void) -> c_int {
+        die_with_parent();
+        // SAFETY: numbers; its descriptors are copies, and that of the commands tells of an exec.
+        unsafe { libc::syscall(libc::SYS_close_range, COMMANDS, u32::MAX, 0) };
+        loop {
+            // SAFETY: waits.
+            unsafe { libc::pause() };
+        }
+    }
+    beside(run, libc::CLONE_VM | libc::SIGCHLD, ())
+}
+
+fn fix_addresses() -> c_int {
+    // SAFETY: a number is set in the kernel.
+    status(unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) }.into())
+}
+
 /// Starts a thread with a copy of `argument`; 0 or an errno.
 fn thread<T: Copy>(run: extern "C" fn(*mut c_void) -> c_int, argument: T) -> c_int {
-    let stack = map(STACK);
-    if stack.is_null() {
-        return libc::ENOMEM;
-    }
     let flags = libc::CLONE_VM
         | libc::CLONE_FS
         | libc::CLONE_FILES
         | libc::CLONE_SIGHAND
         | libc::CLONE_THREAD
         | libc::CLONE_SYSVSEM;
+    beside(run, flags, argument)
+}
+
+/// The same with these flags, of which `CLONE_VM` is one.
+fn beside<T: Copy>(run: extern "C" fn(*mut c_void) -> c_int, flags: c_int, argument: T) -> c_int {
+    let stack = map(STACK);
+    if stack.is_null() {
+        return libc::ENOMEM;
+    }
     // SAFETY: the argument lies at the low end of a fresh mapping, which is aligned for anything;
     // the stack begins at its high end and grows down, and neither is ever freed. The thread shares
     // this one's thread-local storage, of which it uses errno only, while this one waits or ends.
@@ -366,88 +368,5 @@ fn fork(actor: Actor, commands: c_int) {
             let pid = i32::try_from(pid).unwrap_or_default();
             answer(0, &pid.to_le_bytes(), -1);
         }
-    }
-}
-
-fn send_data(connection: c_int, mut bytes: &[u8]) -> c_int {
-    while !bytes.is_empty() {
-        // SAFETY: a live slice.
-        let sent = unsafe {
-            libc::send(connection, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL)
-        };
-        let Ok(sent) = usize::try_from(sent) else { return errno() };
-        bytes = bytes.get(sent..).unwrap_or_default();
-    }
-    0
-}
-
-fn receive_data(connection: c_int) {
-    let mut bytes = [0_u8; READ];
-    // SAFETY: a live buffer of that size.
-    let received = unsafe { libc::read(connection, bytes.as_mut_ptr().cast(), bytes.len()) };
-    match usize::try_from(received) {
-        Ok(length) => answer(0, bytes.get(..length).unwrap_or_default(), -1),
-        Err(_) => answer(errno(), &[], -1),
-    }
-}
-
-/// Room for one descriptor, aligned as the kernel wants it.
-#[repr(C, align(8))]
-struct Control([u8; 32]);
-
-/// One command, and the descriptor that came with it or -1; length 0 at the end.
-fn receive(packet: &mut [u8]) -> (usize, c_int) {
-    let mut control = Control([0; 32]);
-    let mut part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
-    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
-    // SAFETY: zero bytes are a value of the header; its parts are live locals of the sizes given;
-    // the control message is read only if the kernel wrote one that holds a descriptor.
-    unsafe {
-        let header = message.as_mut_ptr();
-        (*header).msg_iov = &raw mut part;
-        (*header).msg_iovlen = 1;
-        (*header).msg_control = (&raw mut control).cast();
-        (*header).msg_controllen = size_of::<Control>();
-        let length = loop {
-            let length = libc::recvmsg(COMMANDS, header, libc::MSG_CMSG_CLOEXEC);
-            if length != -1 || errno() != libc::EINTR {
-                break length;
-            }
-        };
-        let first = libc::CMSG_FIRSTHDR(header);
-        let descriptor = if first.is_null() || (*first).cmsg_type != libc::SCM_RIGHTS {
-            -1
-        } else {
-            libc::CMSG_DATA(first).cast::<c_int>().read_unaligned()
-        };
-        (usize::try_from(length).unwrap_or_default(), descriptor)
-    }
-}
-
-fn answer(status: c_int, payload: &[u8], descriptor: c_int) {
-    let head = status.to_le_bytes();
-    let mut control = Control([0; 32]);
-    let mut parts = [
-        libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
-        libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() },
-    ];
-    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
-    // SAFETY: zero bytes are a value of the header; its parts are live locals of the sizes given,
-    // which the kernel only reads; one descriptor has room in 32 bytes.
-    unsafe {
-        let header = message.as_mut_ptr();
-        (*header).msg_iov = parts.as_mut_ptr();
-        (*header).msg_iovlen = parts.len();
-        if descriptor >= 0 {
-            (*header).msg_control = (&raw mut control).cast();
-            let space = libc::CMSG_SPACE(size_of::<c_int>() as u32);
-            (*header).msg_controllen = space as usize;
-            let first = libc::CMSG_FIRSTHDR(header);
-            (*first).cmsg_level = libc::SOL_SOCKET;
-            (*first).cmsg_type = libc::SCM_RIGHTS;
-            (*first).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
-            libc::CMSG_DATA(first).cast::<c_int>().write_unaligned(descriptor);
-        }
-        libc::sendmsg(COMMANDS, header, libc::MSG_NOSIGNAL);
     }
 }

@@ -35,6 +35,13 @@ impl Spawn {
         self
     }
 
+    /// In a user namespace of its own, in which it may do everything once somebody has written its maps.
+    #[must_use]
+    pub fn new_user_namespace(mut self) -> Self {
+        self.flags |= u64::from(libc::CLONE_NEWUSER.unsigned_abs());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics

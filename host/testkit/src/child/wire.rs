@@ -27,6 +27,7 @@ pub(super) enum Op {
     EndMainThread,
     Exec,
     Exit,
+    FixAddresses,
     ForgeExecutable,
     Fork,
     Give,
@@ -36,6 +37,8 @@ pub(super) enum Op {
     Name,
     Receive,
     Send,
+    SendAs,
+    ShareMemory,
     ShowArguments,
     Take,
     Uids,
@@ -43,13 +46,14 @@ pub(super) enum Op {
 }
 
 impl Op {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Connect,
         Self::ConnectAs,
         Self::Disconnect,
         Self::EndMainThread,
         Self::Exec,
         Self::Exit,
+        Self::FixAddresses,
         Self::ForgeExecutable,
         Self::Fork,
         Self::Give,
@@ -59,6 +63,8 @@ impl Op {
         Self::Name,
         Self::Receive,
         Self::Send,
+        Self::SendAs,
+        Self::ShareMemory,
         Self::ShowArguments,
         Self::Take,
         Self::Uids,
