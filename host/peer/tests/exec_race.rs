@@ -24,7 +24,10 @@ use tokio::{
 use witgate_facts::{FactName, FactSource as _};
 use witgate_identity::Assurance;
 use witgate_peer::{Connected, FactReader, Kernel, PeerError, PeerStream, ReadSettings, Subject};
-use witgate_testkit::child::Actor;
+use witgate_testkit::{
+    child::Actor,
+    figures::{self, Facts, Method},
+};
 
 /// When it becomes the trusted program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,8 @@ enum When {
 #[derive(Debug, Default)]
 struct Counts {
     tries: u32,
+    /// Those in which it could not be challenged any more.
+    unchallenged: u32,
     refused: u32,
     /// Answered as what it was when it answered the challenge.
     as_it_was: u32,
@@ -59,6 +64,33 @@ struct Counts {
 }
 
 impl Counts {
+    fn tell(&self) {
+        let unchallenged = self.unchallenged;
+        let tell = figures::tell;
+        tell(
+            Method::Witgate,
+            Facts::ProgramChallenged,
+            self.wrong_challenged,
+            self.tries - unchallenged,
+        );
+        tell(Method::Witgate, Facts::ProgramUnchallenged, self.wrong_claimed, unchallenged);
+        // Those have no challenge to ask.
+        let facts = Facts::ProgramUnchallenged;
+        tell(Method::Number, facts, self.wrong_by_number, self.tries);
+        tell(Method::HeldDirectory, facts, self.wrong_by_held_directory, self.tries);
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.tries += more.tries;
+        self.unchallenged += more.unchallenged;
+        self.refused += more.refused;
+        self.as_it_was += more.as_it_was;
+        self.wrong_challenged += more.wrong_challenged;
+        self.wrong_claimed += more.wrong_claimed;
+        self.wrong_by_number += more.wrong_by_number;
+        self.wrong_by_held_directory += more.wrong_by_held_directory;
+    }
+
     /// Takes note of a decision; whether it was a refusal.
     fn note(&mut self, decided: Result<(PathBuf, Assurance), PeerError>, trusted: &Path) -> bool {
         match decided {
@@ -109,8 +141,16 @@ impl Rig {
     }
 
     async fn attack(&self, when: When, counts: &mut Counts) {
+        let mut one = Counts::default();
+        self.try_once(when, &mut one).await;
+        one.tell();
+        counts.add(&one);
+    }
+
+    async fn try_once(&self, when: When, counts: &mut Counts) {
         let attacker = Actor::spawn().connect(self.dir.path().join("s"));
         counts.tries += 1;
+        counts.unchallenged += u32::from(when == When::BeforeAccept);
         let before = start_time(attacker.pid());
         if when == When::BeforeAccept {
             self.become_trusted(&attacker);
@@ -214,6 +254,7 @@ fn tries() -> u32 {
     std::env::var("WITGATE_EXEC_TRIES").map_or(100, |tries| tries.parse().unwrap())
 }
 
+// #10 #11
 #[tokio::test]
 async fn nobody_is_answered_as_a_program_that_did_not_ask() {
     let rig = Rig::new();
@@ -235,6 +276,7 @@ async fn nobody_is_answered_as_a_program_that_did_not_ask() {
     }
 }
 
+// #11
 #[tokio::test]
 async fn whenever_it_happens_the_answer_is_about_the_program_that_answered() {
     let rig = Rig::new();

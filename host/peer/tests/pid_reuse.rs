@@ -13,9 +13,12 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::{
-        fs::PermissionsExt as _,
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::AsRawFd as _,
+        unix::{
+            fs::PermissionsExt as _,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::PathBuf,
     process::Command,
@@ -26,7 +29,10 @@ use futures_util::FutureExt as _;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_peer::{Connected, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Subject};
-use witgate_testkit::child::{Actor, Spawn};
+use witgate_testkit::{
+    child::{Actor, Spawn},
+    figures::{self, Facts, Method},
+};
 
 /// Of attacker and victim both. In a user namespace of our own there is but one.
 fn uid() -> u32 {
@@ -60,6 +66,9 @@ struct Counts {
     wrong_by_number: u32,
     /// Answered by one that compares owner and start time too.
     wrong_by_number_owner_and_start: u32,
+    /// Answered by one that opens `/proc/<pid>` as soon as it has accepted, holds it, and compares its
+    /// owner and start time at the end.
+    wrong_by_held_directory: u32,
     /// #4: the victim started in the same 10 ms tick as the attacker.
     same_tick: u32,
 }
@@ -72,16 +81,60 @@ struct Rig {
     reader: FactReader,
 }
 
+impl Counts {
+    fn add(&mut self, more: &Self) {
+        self.tries += more.tries;
+        self.wrong += more.wrong;
+        self.refused += more.refused;
+        self.wrong_by_number += more.wrong_by_number;
+        self.wrong_by_number_owner_and_start += more.wrong_by_number_owner_and_start;
+        self.wrong_by_held_directory += more.wrong_by_held_directory;
+        self.same_tick += more.same_tick;
+    }
+
+    fn tell(&self) {
+        let tell = |method, wrong| figures::tell(method, Facts::Who, wrong, self.tries);
+        tell(Method::Witgate, self.wrong);
+        tell(Method::Number, self.wrong_by_number);
+        tell(Method::HeldDirectory, self.wrong_by_held_directory);
+    }
+}
+
+/// What is held by those who hold a directory of `/proc`.
+struct Held {
+    directory: fs::File,
+    as_accepted: Option<(u32, u64)>,
+}
+
+impl Held {
+    fn open(pid: i32) -> Option<Self> {
+        let directory = fs::File::open(format!("/proc/{pid}")).ok()?;
+        let as_accepted = owner_and_start(&below(&directory));
+        Some(Self { directory, as_accepted })
+    }
+
+    /// The name that goes into the answer, if all is as it was.
+    fn answer(&self) -> Option<Vec<u8>> {
+        let name = name(&below(&self.directory));
+        let now = owner_and_start(&below(&self.directory));
+        (now.is_some() && now == self.as_accepted).then_some(name)
+    }
+}
+
+fn below(directory: &fs::File) -> String {
+    format!("/proc/self/fd/{}", directory.as_raw_fd())
+}
+
 /// Owner and start time by number, as those do who believe that this names a process.
-fn owner_and_start(pid: i32) -> Option<(u32, u64)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn owner_and_start(process: &str) -> Option<(u32, u64)> {
+    let stat = fs::read_to_string(format!("{process}/stat")).ok()?;
     let start = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
-    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{pid}")).ok()?);
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(process).ok()?);
     Some((owner, start))
 }
 
-fn name(pid: i32) -> Vec<u8> {
-    fs::read(format!("/proc/{pid}/comm")).unwrap_or_default().trim_ascii_end().to_vec()
+fn name(process: &str) -> Vec<u8> {
+    fs::read(format!("{process}/comm")).unwrap_or_default().trim_ascii_end().to_vec()
 }
 
 impl Rig {
@@ -99,7 +152,7 @@ impl Rig {
     fn attack(&self, before: Before, counts: &mut Counts) {
         let attacker = Actor::spawn().uid(uid()).named("attacker").connect(&self.socket);
         let pid = attacker.pid();
-        let as_attacker = owner_and_start(pid).unwrap();
+        let as_attacker = owner_and_start(&format!("/proc/{pid}")).unwrap();
         let mut stages = Stages::new(self);
         stages.run_until(before);
         attacker.exit(0);
@@ -116,8 +169,11 @@ impl Rig {
         // What others conclude from the same socket at the same moment.
         let number = getsockopt(&stages.socket(), PeerCredentials).unwrap().pid();
         assert_eq!(number, pid);
-        let after = owner_and_start(number);
-        counts.wrong_by_number += u32::from(name(number) == VICTIM);
+        let process = format!("/proc/{number}");
+        let after = owner_and_start(&process);
+        counts.wrong_by_number += u32::from(name(&process) == VICTIM);
+        let held = stages.held.flatten().and_then(|held| held.answer());
+        counts.wrong_by_held_directory += u32::from(held.as_deref() == Some(VICTIM));
         counts.wrong_by_number_owner_and_start += u32::from(after == Some(as_attacker));
         counts.same_tick += u32::from(after.map(|(_, start)| start) == Some(as_attacker.1));
         drop(victim);
@@ -128,13 +184,14 @@ impl Rig {
 struct Stages<'a> {
     rig: &'a Rig,
     stream: Option<UnixStream>,
+    held: Option<Option<Held>>,
     subject: Option<Result<Subject<Connected>, PeerError>>,
     facts: Option<Result<Arc<ProcessFacts>, PeerError>>,
 }
 
 impl<'a> Stages<'a> {
     const fn new(rig: &'a Rig) -> Self {
-        Self { rig, stream: None, subject: None, facts: None }
+        Self { rig, stream: None, held: None, subject: None, facts: None }
     }
 
     fn run_until(&mut self, before: Before) {
@@ -158,6 +215,8 @@ impl<'a> Stages<'a> {
     fn identify(&mut self) {
         self.accept();
         let (stream, rig) = (self.stream.as_ref().unwrap(), self.rig);
+        let number = getsockopt(stream, PeerCredentials).unwrap().pid();
+        self.held.get_or_insert_with(|| Held::open(number));
         self.subject.get_or_insert_with(|| Subject::accept(stream, &rig.kernel));
     }
 
@@ -193,7 +252,10 @@ fn a_recycled_number_is_never_taken_for_its_former_owner() {
     let rig = Rig::new();
     let mut counts = Counts::default();
     for before in ALL.into_iter().cycle().take(tries) {
-        rig.attack(before, &mut counts);
+        let mut one = Counts::default();
+        rig.attack(before, &mut one);
+        one.tell();
+        counts.add(&one);
     }
     // Not through the macro, whose output a passing test keeps to itself.
     writeln!(std::io::stdout(), "pid reuse: {counts:?}").unwrap();
@@ -203,6 +265,11 @@ fn a_recycled_number_is_never_taken_for_its_former_owner() {
     assert!(u64::from(counts.tries) * 10 > tries as u64 * 9, "{counts:?}");
     assert_eq!(counts.wrong_by_number, counts.tries, "{counts:?}");
     assert!(counts.wrong_by_number_owner_and_start > 0, "{counts:?}");
+    // Whoever holds on to the directory is wrong where the number was recycled before it could.
+    assert!(
+        u64::from(counts.wrong_by_held_directory) * 10 > u64::from(counts.tries) * 4,
+        "{counts:?}"
+    );
     assert!(counts.same_tick > 0, "{counts:?}");
 }
 

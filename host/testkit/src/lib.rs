@@ -8,5 +8,6 @@ pub mod child;
     reason = "a test whose daemon does not start has failed"
 )]
 pub mod daemon;
+pub mod figures;
 pub mod fuse;
 pub mod fuzz;

@@ -15,6 +15,9 @@ const LONG_REUSE_TRIES: &str = "100000";
 /// The same, for those who become another program.
 const LONG_EXEC_TRIES: &str = "10000";
 
+/// Paths at random over the kernel on paper; all others go further in a long run, too.
+const LONG_PATHS: &str = "100000";
+
 type Step = (&'static str, fn(bool) -> Result<()>);
 
 const STEPS: &[Step] = &[
@@ -78,6 +81,7 @@ fn unit_and_end_to_end(long: bool) -> Result<()> {
     if long {
         test.env("WITGATE_REUSE_TRIES", LONG_REUSE_TRIES);
         test.env("WITGATE_EXEC_TRIES", LONG_EXEC_TRIES);
+        test.env("WITGATE_PATHS", LONG_PATHS);
     }
     run(&mut test)
 }
