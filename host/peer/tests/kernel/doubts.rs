@@ -14,7 +14,7 @@ use witgate_facts::{Doubt, FactError, FactName, FactSet, FactSource as _};
 use witgate_peer::{Change, PeerError, ProcessFacts};
 use witgate_testkit::child::Actor;
 
-use crate::scene::{Root, Scene, Started, until};
+use crate::scene::{Root, Scene, Started, copy, until};
 
 /// Another program than the test's, owned by root, as an attacker wants to be taken for.
 const TRUSTED: &str = "/usr/bin/sleep";
@@ -194,7 +194,7 @@ fn overlay(scene: &Scene) -> String {
     for name in ["lower", "upper", "work", "merged"] {
         fs::create_dir_all(scene.path().join(name)).unwrap();
     }
-    fs::copy("/bin/sleep", scene.path().join("lower/program")).unwrap();
+    copy("/bin/sleep", &scene.path().join("lower/program"));
     let path = scene.path().display();
     format!(
         "mount -t overlay overlay \

@@ -7,16 +7,12 @@ use witgate_identity::Assurance;
 use witgate_peer::{Change, Connected, ExecWatchKind, PeerError, Subject};
 use witgate_testkit::child::Actor;
 
-use crate::scene::{Scene, until};
+use crate::scene::{Scene, runs, until};
 
 const CHANGED: PeerError = PeerError::SubjectChanged { change: Change::Program };
 
 fn image() -> FactSet {
     [FactName::ExecutableInfo].into_iter().collect()
-}
-
-fn runs(pid: i32, program: &std::path::Path) -> bool {
-    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == program)
 }
 
 /// Its answer to a challenge, as if it had come.

@@ -100,7 +100,7 @@ impl Scene {
     /// A program that waits, under any name.
     pub(crate) fn program(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.path().join(name);
-        fs::copy("/bin/sleep", &path).unwrap();
+        copy("/bin/sleep", &path);
         path
     }
 }
@@ -113,6 +113,12 @@ fn listen(path: &Path, mark: fn(&OwnedFd) -> std::io::Result<()>) -> UnixListene
     bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
     rustix::net::listen(&socket, 64).unwrap();
     UnixListener::from(socket)
+}
+
+/// Copies a program that is run afterwards. By another process: what this one has open for writing, even
+/// for a moment, a child that another test starts has open for a moment longer, and then it cannot be run.
+pub(crate) fn copy(program: &str, to: &Path) {
+    assert!(Command::new("cp").arg(program).arg(to).status().unwrap().success());
 }
 
 /// A directory that a program can live in, with no other root.
@@ -128,7 +134,7 @@ impl Root {
         for file in libraries.chain(["/bin/sleep"]) {
             let to = root.path().join(file.trim_start_matches('/'));
             fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(file, to).unwrap();
+            copy(file, &to);
         }
         root
     }
@@ -178,6 +184,10 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed().as_secs() < 20, "not in 20 s: {what}");
         std::thread::yield_now();
     }
+}
+
+pub(crate) fn runs(pid: i32, program: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == program)
 }
 
 /// The state letter of a process.
