@@ -88,7 +88,9 @@ impl<S: Answerable> Subject<S> {
     /// Looks at the process again and, if it is still as it was when the facts behind the value were
     /// collected, opens the value.
     ///
-    /// Alive, ids and cgroup are compared always, namespaces and executable where they were read.
+    /// Alive, ids and cgroup are compared always, namespaces, privileges and executable where they were
+    /// read. Its name, state and effective capabilities are not: every process changes them as it likes,
+    /// also a moment after it was answered.
     ///
     /// # Errors
     /// [`PeerError::PeerExited`], [`PeerError::CredentialsChanged`], [`PeerError::SubjectChanged`],

@@ -82,6 +82,10 @@ pub enum Change {
     MountNamespace,
     /// It entered another user namespace.
     UserNamespace,
+    /// It entered another namespace of another kind.
+    OtherNamespace,
+    /// What it may do, or could come to do, is not what it was.
+    Privileges,
     /// It runs another file.
     Executable,
     /// It has begun another program, be it the same file.

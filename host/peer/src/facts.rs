@@ -150,6 +150,11 @@ impl ProcessFacts {
             // What a fact says is compared, also where the first look at it was in vain.
             mount_namespace: mount_namespace.or_else(|| in_facts(&namespaces, "mnt")),
             user_namespace,
+            other_namespaces: namespaces
+                .as_deref()
+                .map(namespaces::that_can_change)
+                .unwrap_or_default(),
+            privileges: privileges.as_ref().ok().cloned(),
             image: executable.as_ref().ok().map(|executable| executable.image.clone()),
             cgroup,
         });
@@ -243,7 +248,7 @@ fn stat(directory: &ProcessDirectory) -> FactResult<Stat> {
     parse::stat(&text).ok_or_else(malformed)
 }
 
-fn privileges(directory: &ProcessDirectory) -> FactResult<Privileges> {
+pub(crate) fn privileges(directory: &ProcessDirectory) -> FactResult<Privileges> {
     let text = directory.read(c"status", limits::STATUS_FILE).map_err(fact_error)?;
     parse::privileges(&text).ok_or_else(malformed)
 }

@@ -80,6 +80,18 @@ impl OwnNamespaces {
     }
 }
 
+/// Of those that a process can leave, and that are not compared in any case, the links and inodes. A
+/// process has one pid namespace for life.
+pub(crate) fn that_can_change(all: &[Namespace]) -> Vec<(&'static CStr, u64)> {
+    let always = |kind: &str| matches!(kind, "mnt" | "pid" | "user");
+    let link = |namespace: &Namespace| {
+        let mut kinds = KINDS.iter().filter(|(kind, _)| !always(kind));
+        let (_, link) = kinds.find(|(kind, _)| *kind == namespace.kind)?;
+        Some((*link, namespace.inode))
+    };
+    all.iter().filter_map(link).collect()
+}
+
 /// Whether the daemon lives in the namespace of this kind that the kernel started with.
 pub(crate) fn is_initial(sys: &dyn Sys, kind: &str) -> bool {
     let own = KINDS.iter().find(|(name, _)| *name == kind).and_then(|(_, link)| {

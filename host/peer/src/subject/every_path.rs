@@ -1,6 +1,6 @@
 //! #22: the whole procedure, from accept to confirm, over a kernel on paper in which the process may
-//! exit, be reaped, lose its number to another, begin another program, change its ids, cgroup or
-//! namespaces, and in which calls fail, before each and every call.
+//! exit, be reaped, lose its number to another, begin another program, change its ids, cgroup,
+//! namespaces or privileges, and in which calls fail, before each and every call.
 //!
 //! Exhaustive: one and two of all events and errors at all moments, and every life (exec, exit,
 //! reaped, recycled, in any combination of up to four, each at any moment), on four kinds of kernel,
@@ -16,7 +16,7 @@
 //! - An error says what was so, or which call failed; a fact that was not read is an error.
 //!
 //! Each of these, made alone, fails here: in `confirm` the last look at the pidfd left out; ids, main
-//! thread, mount namespace, user namespace, cgroup, executable or exec watch not compared; a cgroup
+//! thread, a namespace, privileges, cgroup, executable or exec watch not compared; a cgroup
 //! that cannot be read taken for the same. In `accept` the second look left out, the ids not compared
 //! with the socket's, the process opened by number where the socket gives no pidfd. The watch not
 //! followed by a look, missing before the image, or a weaker one where descriptors are out. An answer
@@ -57,7 +57,7 @@ const FLAVORS: [Flavor; 4] = [
 ];
 
 /// What may happen to a process.
-const HAPPENS: [Event; 10] = [
+const HAPPENS: [Event; 12] = [
     Event::Exit,
     Event::Reap,
     Event::Recycle,
@@ -67,6 +67,8 @@ const HAPPENS: [Event; 10] = [
     Event::Move,
     Event::LeaveMounts,
     Event::LeaveUsers,
+    Event::LeaveNetwork,
+    Event::GainPrivileges,
     Event::EndMainThread,
 ];
 
@@ -317,11 +319,14 @@ fn describes(facts: &ProcessFacts, process: &Process, script: &Script) {
     for namespace in facts.namespaces().into_iter().flatten() {
         let inode = match namespace.kind.as_str() {
             "mnt" => process.mounts,
+            "net" => process.network,
             "user" => process.users,
             _ => continue,
         };
         assert_eq!(namespace.inode, inode, "{}", context());
     }
+    let permitted = facts.privileges().map(|privileges| privileges.permitted);
+    assert!(permitted.is_err() || permitted == Ok(process.permitted), "{}", context());
     if let Ok(executable) = facts.executable() {
         let found = (executable.inode, executable.path.as_str());
         assert_eq!(found, (process.file, path_of(process.file).as_str()), "{}", context());
@@ -352,6 +357,8 @@ fn is_so(error: &PeerError, before: &Process, after: &Process, script: &Script) 
                     Change::Cgroup => before.cgroup != after.cgroup,
                     Change::MountNamespace => before.mounts != after.mounts,
                     Change::UserNamespace => before.users != after.users,
+                    Change::OtherNamespace => before.network != after.network,
+                    Change::Privileges => before.permitted != after.permitted,
                     Change::Executable => before.file != after.file,
                     Change::Program => before.program != after.program,
                 }

@@ -1,17 +1,19 @@
 //! The second half of the procedure: what must be the same at the end.
 
 use std::{
+    ffi::CStr,
     os::fd::{AsFd as _, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
+use witgate_facts::Privileges;
 
 use super::{Subject, identify};
 use crate::{
     error::{Change, PeerError},
-    limits, namespaces, parse,
+    facts, limits, namespaces, parse,
     sys::Sys,
 };
 
@@ -24,6 +26,10 @@ pub(crate) struct Snapshot {
     pub(crate) mount_namespace: Option<u64>,
     /// Inode of its user namespace, where it was read.
     pub(crate) user_namespace: Option<u64>,
+    /// Links and inodes of its other namespaces, where they were read.
+    pub(crate) other_namespaces: Vec<(&'static CStr, u64)>,
+    /// What it may do, where that was read.
+    pub(crate) privileges: Option<Privileges>,
     /// What it runs, where a fact of it was read.
     pub(crate) image: Option<Image>,
 }
@@ -150,6 +156,14 @@ impl<S> Subject<S> {
             let now = namespaces::inode(self.directory(), c"ns/user");
             same(Change::UserNamespace, now == Ok(inode))?;
         }
+        for (link, inode) in &before.other_namespaces {
+            let now = namespaces::inode(self.directory(), link);
+            same(Change::OtherNamespace, now == Ok(*inode))?;
+        }
+        if let Some(before) = &before.privileges {
+            let now = facts::privileges(self.directory());
+            same(Change::Privileges, now.is_ok_and(|now| may_as_much(before, &now)))?;
+        }
         if let Some(image) = &before.image {
             same(Change::Executable, self.directory().image().as_ref() == Ok(image))?;
         }
@@ -160,6 +174,12 @@ impl<S> Subject<S> {
             None => Ok(()),
         }
     }
+}
+
+/// The effective set is left out: it is raised and lowered within the permitted one at any time, by
+/// whoever is careful with it.
+fn may_as_much(before: &Privileges, now: &Privileges) -> bool {
+    *before == Privileges { effective: before.effective, ..now.clone() }
 }
 
 const fn same(change: Change, is: bool) -> Result<(), PeerError> {

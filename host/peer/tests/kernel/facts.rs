@@ -13,7 +13,7 @@ use witgate_identity::Assurance;
 use witgate_peer::{Change, PeerError, ProcessFacts, ReadSettings};
 use witgate_testkit::child::Actor;
 
-use crate::scene::{Scene, Started, state, until};
+use crate::scene::{Scene, Started, runs, state, until};
 
 /// An actor that runs another program, as far as the kernel has finished with that.
 fn running(scene: &Scene, program: &std::path::Path, arguments: &[&str]) -> Actor {
@@ -170,6 +170,52 @@ async fn another_program_after_the_facts_is_refused() {
     assert_eq!(facts.summary().exe.as_deref(), sleep.to_str());
     let changed = PeerError::SubjectChanged { change: Change::Program };
     assert_eq!(subject.confirm(subject.bind(facts)).unwrap_err(), changed);
+}
+
+/// Runs with `cap_net_raw` whoever starts it (capabilities(7), `VFS_CAP_REVISION_2`).
+fn give_capability(program: &std::path::Path) {
+    let words = [0x0200_0001_u32, 1 << 13, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(program, "security.capability", &value, flags).unwrap();
+}
+
+#[tokio::test]
+async fn who_gained_a_right_after_the_facts_is_refused() {
+    let scene = Scene::new();
+    let program = scene.program("capable");
+    give_capability(&program);
+    let (actor, subject) = scene.guest(Actor::spawn().gid(1000).uid(1000));
+    let bound = async |fact: FactName| {
+        let wanted = [fact].into_iter().collect();
+        let facts = subject.collect(wanted, &scene.reader).await.unwrap();
+        subject.bind(facts)
+    };
+    let (asked, not_asked) =
+        (bound(FactName::ProcessPrivileges).await, bound(FactName::ProcessComm).await);
+    assert_eq!(asked.for_audit().privileges().unwrap().permitted, 0);
+    actor.exec(&program, &["1000"]);
+    until("exec", || runs(actor.pid(), &program));
+    let changed = PeerError::SubjectChanged { change: Change::Privileges };
+    assert_eq!(subject.confirm(asked).unwrap_err(), changed);
+    subject.confirm(not_asked).unwrap();
+}
+
+#[tokio::test]
+async fn who_left_a_namespace_after_the_facts_is_refused() {
+    let scene = Scene::new();
+    for (flag, change) in [
+        (libc::CLONE_NEWNET, Change::OtherNamespace),
+        (libc::CLONE_NEWUTS, Change::OtherNamespace),
+        (libc::CLONE_NEWIPC, Change::OtherNamespace),
+        (libc::CLONE_NEWNS, Change::MountNamespace),
+    ] {
+        let (actor, subject) = scene.guest(Actor::spawn());
+        let wanted: FactSet = [FactName::NamespacesAll].into_iter().collect();
+        let bound = subject.bind(subject.collect(wanted, &scene.reader).await.unwrap());
+        actor.unshare(flag);
+        assert_eq!(subject.confirm(bound).unwrap_err(), PeerError::SubjectChanged { change });
+    }
 }
 
 #[tokio::test]

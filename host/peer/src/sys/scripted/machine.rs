@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Move,
     LeaveMounts,
     LeaveUsers,
+    LeaveNetwork,
+    GainPrivileges,
     EndMainThread,
     Fail(Errno),
 }
@@ -57,6 +59,8 @@ pub(crate) struct Process {
     pub(crate) cgroup: &'static str,
     pub(crate) mounts: u64,
     pub(crate) users: u64,
+    pub(crate) network: u64,
+    pub(crate) permitted: u64,
     pub(crate) main_thread: bool,
 }
 
@@ -66,7 +70,20 @@ impl Process {
         let (ruid, euid, suid, rgid, egid, sgid) = (USER, USER, USER, USER, USER, USER);
         let ids = Ids { tgid: number, ruid, euid, suid, rgid, egid, sgid };
         let (life, program, users, main_thread) = (Life::Alive, 0, OWN_USERS, true);
-        Self { life, name, program, file, ids, cgroup, mounts, users, main_thread }
+        let (network, permitted) = (mounts + 1, 0);
+        Self {
+            life,
+            name,
+            program,
+            file,
+            ids,
+            cgroup,
+            mounts,
+            users,
+            network,
+            permitted,
+            main_thread,
+        }
     }
 
     /// It lives where we do, so that its link `exe` cannot be a forgery.
@@ -80,7 +97,7 @@ impl Process {
 
     pub(super) fn text(&self, file: &[u8], opened_by: u8) -> Vec<u8> {
         let state = if self.has_image() { 'S' } else { 'Z' };
-        let Self { name, program, ids, .. } = self;
+        let Self { name, program, ids, permitted, .. } = self;
         match file {
             b"cgroup" => format!("0::{}\n", self.cgroup).into(),
             b"stat" => {
@@ -89,7 +106,7 @@ impl Process {
             }
             b"status" => format!(
                 "Name:\t{name}\nTgid:\t{}\nUid:\t{} {} {} {}\nGid:\t{} {} {} {}\nGroups:\t\n\
-                 CapInh:\t0\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\nCapAmb:\t0\nTracerPid:\t0\nNoNewPrivs:\t0\n\
+                 CapInh:\t0\nCapPrm:\t{permitted:x}\nCapEff:\t0\nCapBnd:\t0\nCapAmb:\t0\nTracerPid:\t0\nNoNewPrivs:\t0\n\
                  Seccomp:\t0\n",
                 ids.tgid,
                 ids.ruid,
@@ -116,6 +133,7 @@ impl Process {
         match (link, self.has_image()) {
             (b"exe", true) => Ok(path_of(self.file)),
             (b"ns/mnt", true) => Ok(format!("mnt:[{}]", self.mounts)),
+            (b"ns/net", true) => Ok(format!("net:[{}]", self.network)),
             (b"ns/user", true) => Ok(format!("user:[{}]", self.users)),
             (other, true) => own_namespace(other),
             (_, false) => Err(Errno::NOENT),
@@ -205,6 +223,8 @@ impl Machine {
             Event::Move => peer.cgroup = "/other.slice/a",
             Event::LeaveMounts => peer.mounts = 150,
             Event::LeaveUsers => peer.users = 151,
+            Event::LeaveNetwork => peer.network = 152,
+            Event::GainPrivileges => peer.permitted = 1 << 21,
             Event::EndMainThread => peer.main_thread = false,
         }
     }
