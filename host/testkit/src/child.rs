@@ -24,6 +24,7 @@ mod body;
 mod cgroup;
 mod memory;
 mod messages;
+mod ring;
 mod spawn;
 mod wire;
 
@@ -168,6 +169,24 @@ impl Actor {
         self.command(Op::ConnectAs, &payload);
     }
 
+    /// Keeps its ids in an io_uring, takes another uid for good, and connects with the ids that it had.
+    #[track_caller]
+    pub fn connect_with_saved_ids(&self, uid: u32, socket: impl AsRef<Path>) {
+        let mut payload = words(&[uid]);
+        payload.extend(socket.as_ref().as_os_str().as_bytes());
+        self.command(Op::ConnectWithSavedIds, &payload);
+    }
+
+    /// Has the kernel send back the next that many bytes from its connection, by an io_uring, whatever it
+    /// does itself by then.
+    ///
+    /// # Errors
+    /// Of io_uring_setup(2), which not everybody may call everywhere.
+    #[track_caller]
+    pub fn arm_echo(&self, bytes: u32) -> std::io::Result<()> {
+        self.try_command(Op::ArmEcho, &words(&[bytes]), None).map(drop)
+    }
+
     /// Writes on its connection.
     #[track_caller]
     pub fn send(&self, bytes: &[u8]) {
@@ -182,12 +201,7 @@ impl Actor {
     pub fn send_as(&self, pid: i32, bytes: &[u8]) -> std::io::Result<()> {
         let mut payload = pid.to_le_bytes().to_vec();
         payload.extend(bytes);
-        wire::send(self.commands.as_fd(), Op::SendAs, &payload, None);
-        match wire::receive(self.commands.as_fd()) {
-            Some(answer) if answer.status == 0 => Ok(()),
-            Some(answer) => Err(answer.error()),
-            None => panic!("the actor is gone"),
-        }
+        self.try_command(Op::SendAs, &payload, None).map(drop)
     }
 
     /// One read from its connection, of at most 4 KiB; empty at the end.
@@ -362,11 +376,22 @@ impl Actor {
 
     #[track_caller]
     fn command_with(&self, op: Op, payload: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Answer {
+        let done = self.try_command(op, payload, descriptor);
+        done.unwrap_or_else(|error| panic!("{op:?}: {error}"))
+    }
+
+    #[track_caller]
+    fn try_command(
+        &self,
+        op: Op,
+        payload: &[u8],
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> std::io::Result<Answer> {
         wire::send(self.commands.as_fd(), op, payload, descriptor);
         match wire::receive(self.commands.as_fd()) {
             None => panic!("{op:?}: the actor is gone"),
-            Some(answer) if answer.status != 0 => panic!("{op:?}: {}", answer.error()),
-            Some(answer) => answer,
+            Some(answer) if answer.status != 0 => Err(answer.error()),
+            Some(answer) => Ok(answer),
         }
     }
 }

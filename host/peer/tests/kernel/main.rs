@@ -12,6 +12,7 @@ mod files;
 mod hang;
 mod lifetimes;
 mod recording;
+mod ring;
 mod scene;
 mod senders;
 mod who;

@@ -22,6 +22,7 @@ use libc::{c_int, c_long, c_void};
 use super::{
     memory,
     messages::{answer, connect, receive, receive_data, send_as, send_data},
+    ring,
     wire::{Op, PACKET},
 };
 
@@ -122,9 +123,13 @@ fn serve(mut actor: Actor) -> ! {
 impl Actor {
     fn perform(&mut self, op: Op, payload: &[u8], descriptor: c_int) {
         let status = match op {
+            Op::ArmEcho => ring::arm_echo(self.connection, payload),
             Op::Connect => connect(payload).map_or_else(|errno| errno, |fd| self.keep(fd)),
             Op::ConnectAs => {
                 connect_in_thread(payload).map_or_else(|errno| errno, |fd| self.keep(fd))
+            }
+            Op::ConnectWithSavedIds => {
+                ring::connect_with_saved_ids(payload).map_or_else(|errno| errno, |fd| self.keep(fd))
             }
             Op::Disconnect => call(libc::SYS_close, self.connection.into(), 0, 0),
             Op::EndMainThread => return self.end_main_thread(),
@@ -178,7 +183,7 @@ pub(super) fn word(payload: &[u8], index: usize) -> u32 {
     u32::from_le_bytes(bytes.copied().unwrap_or_default())
 }
 
-fn set_ids(number: c_long, payload: &[u8]) -> c_int {
+pub(super) fn set_ids(number: c_long, payload: &[u8]) -> c_int {
     let [real, effective, saved] = [0, 1, 2].map(|index| word(payload, index).into());
     let status = call(number, real, effective, saved);
     die_with_parent();

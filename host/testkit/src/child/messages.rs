@@ -16,7 +16,8 @@ use super::{
     wire::READ,
 };
 
-pub(super) fn connect(path: &[u8]) -> Result<c_int, c_int> {
+/// The address of a socket that is bound to this path.
+pub(super) fn address(path: &[u8]) -> Result<libc::sockaddr_un, c_int> {
     // SAFETY: the family is a number and the path bytes; zero is a value of both.
     let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
@@ -26,6 +27,11 @@ pub(super) fn connect(path: &[u8]) -> Result<c_int, c_int> {
     for (to, from) in address.sun_path.iter_mut().zip(path) {
         *to = from.cast_signed();
     }
+    Ok(address)
+}
+
+pub(super) fn connect(path: &[u8]) -> Result<c_int, c_int> {
+    let address = address(path)?;
     // SAFETY: the address is a live local of that size.
     unsafe {
         let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);

@@ -21,8 +21,10 @@ pub(super) const READ: usize = 4 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Op {
-    Connect = 1,
+    ArmEcho = 1,
+    Connect,
     ConnectAs,
+    ConnectWithSavedIds,
     Disconnect,
     EndMainThread,
     Exec,
@@ -46,9 +48,11 @@ pub(super) enum Op {
 }
 
 impl Op {
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 24] = [
+        Self::ArmEcho,
         Self::Connect,
         Self::ConnectAs,
+        Self::ConnectWithSavedIds,
         Self::Disconnect,
         Self::EndMainThread,
         Self::Exec,
