@@ -134,7 +134,10 @@ pub enum PeerError {
     #[error("the main thread of the process has ended")]
     Unattestable,
     /// It is alive, but `/proc` does not show it to the daemon (`hidepid`).
-    #[error("/proc does not show the process to the daemon")]
+    #[error(
+        "/proc does not show the process to the daemon: mount it without hidepid, or with gid= and the \
+         daemon in that group"
+    )]
     Hidden,
     /// This kernel cannot identify a peer, and `allow_legacy_kernel` is off.
     #[error("this kernel has no {missing}, so a peer could not be told from its successor")]

@@ -364,7 +364,7 @@ fn is_so(error: &PeerError, before: &Process, after: &Process, script: &Script) 
                 }
         }
         PeerError::Unattestable => !after.main_thread || any_failed,
-        PeerError::Hidden => failed(Errno::NOENT),
+        PeerError::Hidden => [Errno::NOENT, Errno::PERM, Errno::ACCESS].into_iter().any(failed),
         PeerError::HostExhausted { source, .. } | PeerError::Kernel { source, .. } => {
             failed(*source)
         }

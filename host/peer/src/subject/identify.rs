@@ -152,15 +152,21 @@ fn pin(
     };
     let directory = match kernel.sys.open_process(pid) {
         Ok(directory) => ProcessDirectory::new(directory, Arc::clone(&kernel.sys)),
-        Err(Errno::NOENT) => {
-            ensure_alive(kernel, pidfd)?;
-            return Err(PeerError::Hidden);
-        }
+        Err(Errno::NOENT) => return Err(hidden(kernel, pidfd)),
         Err(errno) => return Err(PeerError::of_errno(Step::ProcessDirectory, errno)),
     };
+    // To open a directory by its name only takes no right to it; to look at what is in it does.
+    if let Err(Errno::NOENT | Errno::PERM | Errno::ACCESS) = directory.stat(c"cgroup") {
+        return Err(hidden(kernel, pidfd));
+    }
     let ids = ids_of_pidfd.map_or_else(|| ids_of_status(&directory), Ok);
     ensure_alive(kernel, pidfd)?;
     Ok((Arc::new(directory), ids?))
+}
+
+/// It is not to be found in `/proc`, or it is gone.
+fn hidden(kernel: &Kernel, pidfd: &OwnedFd) -> PeerError {
+    ensure_alive(kernel, pidfd).err().unwrap_or(PeerError::Hidden)
 }
 
 /// Its ids now, by the best means of the tier. The caller looks at the pidfd afterwards.

@@ -313,6 +313,10 @@ impl Sys for Scripted {
                 process if !process.has_image() => Err(Errno::NOENT),
                 process => Ok(stat(process.file)),
             },
+            (Handle::Directory(of), b"cgroup") => match machine.tell(of).life {
+                Life::Reaped => Err(self.flavor.gone),
+                _ => Ok(stat(1)),
+            },
             (Handle::Program(file), b"") => Ok(stat(file)),
             (Handle::Pidfd(of), b"") => Ok(stat(machine.tell(of).mounts)),
             (Handle::Cgroups, path) => Ok(stat(path.len() as u64)),
