@@ -73,7 +73,40 @@ struct Counts {
     same_tick: u32,
 }
 
+/// How the victim comes to the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    /// It is chosen, which takes a right that attackers do not have.
+    Chosen,
+    /// #5: the kernel gives out all others first, and begins again from below.
+    ComesRound,
+}
+
+impl Number {
+    /// Before the attacker starts: the numbers below 300 are given out once only.
+    fn prepare(self) {
+        if self == Self::ComesRound {
+            fs::write(LAST_NUMBER, "300").unwrap();
+        }
+    }
+
+    fn victim(self, number: i32) -> Option<Actor> {
+        if self == Self::Chosen {
+            return Spawn::default().pid(number).start_if_free();
+        }
+        let all: i32 =
+            fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
+        // Most of the way is as good as done: the end of it, and the beginning, are gone through.
+        fs::write(LAST_NUMBER, (all - 8).to_string()).unwrap();
+        (0..1_000).map(|_| Actor::spawn()).find(|actor| actor.pid() == number)
+    }
+}
+
+/// The last one given out in our pid namespace (proc(5)).
+const LAST_NUMBER: &str = "/proc/sys/kernel/ns_last_pid";
+
 struct Rig {
+    number: Number,
     _dir: tempfile::TempDir,
     socket: PathBuf,
     listener: UnixListener,
@@ -146,10 +179,11 @@ impl Rig {
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
         let kernel = Kernel::probe().unwrap();
         let reader = FactReader::new(&kernel, ReadSettings::default());
-        Self { _dir: dir, socket, listener, kernel, reader }
+        Self { number: Number::Chosen, _dir: dir, socket, listener, kernel, reader }
     }
 
     fn attack(&self, before: Before, counts: &mut Counts) {
+        self.number.prepare();
         let attacker = Actor::spawn().uid(uid()).named("attacker").connect(&self.socket);
         let pid = attacker.pid();
         let as_attacker = owner_and_start(&format!("/proc/{pid}")).unwrap();
@@ -157,7 +191,7 @@ impl Rig {
         stages.run_until(before);
         attacker.exit(0);
         attacker.reap();
-        let Some(victim) = Spawn::default().pid(pid).start_if_free() else { return };
+        let Some(victim) = self.number.victim(pid) else { return };
         let victim = victim.uid(uid()).named(VICTIM);
         counts.tries += 1;
         match stages.finish() {
@@ -245,10 +279,14 @@ impl<'a> Stages<'a> {
     }
 }
 
+fn tries() -> usize {
+    std::env::var("WITGATE_REUSE_TRIES").map_or(2_000, |tries| tries.parse().unwrap())
+}
+
 // #1 #2 #3 #4
 #[test]
 fn a_recycled_number_is_never_taken_for_its_former_owner() {
-    let tries = std::env::var("WITGATE_REUSE_TRIES").map_or(2_000, |tries| tries.parse().unwrap());
+    let tries = tries();
     let rig = Rig::new();
     let mut counts = Counts::default();
     for before in ALL.into_iter().cycle().take(tries) {
@@ -276,10 +314,32 @@ fn a_recycled_number_is_never_taken_for_its_former_owner() {
 // #1 #2 #3 #4, where nothing but a user and a pid namespace of our own gives us any right.
 #[test]
 fn nor_is_it_in_namespaces_of_our_own() {
+    in_namespaces_of_our_own("a_recycled_number_is_never_taken_for_its_former_owner");
+}
+
+// #5
+#[test]
+fn nor_is_one_that_comes_round_by_itself() {
+    if std::env::var_os(ONLY_UID).is_none() {
+        // Where no other process wants a number.
+        return in_namespaces_of_our_own("nor_is_one_that_comes_round_by_itself");
+    }
+    let rig = Rig { number: Number::ComesRound, ..Rig::new() };
+    let mut counts = Counts::default();
+    for before in ALL.into_iter().cycle().take(tries() / 20) {
+        rig.attack(before, &mut counts);
+    }
+    writeln!(std::io::stdout(), "pid comes round: {counts:?}").unwrap();
+    assert_eq!((counts.wrong, counts.refused), (0, counts.tries), "{counts:?}");
+    assert!(counts.tries as usize * 10 > tries() / 20 * 9, "{counts:?}");
+    assert_eq!(counts.wrong_by_number, counts.tries, "{counts:?}");
+}
+
+fn in_namespaces_of_our_own(test: &str) {
     let inner = Command::new("unshare")
         .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "a_recycled_number_is_never_taken_for_its_former_owner"])
+        .args(["--exact", test])
         .env(ONLY_UID, "0")
         .status()
         .unwrap();
