@@ -4,7 +4,7 @@ use witgate_facts::{CgroupTrust, FactSource as _};
 use witgate_peer::{Change, PeerError};
 use witgate_testkit::child::{Actor, Cgroup};
 
-use crate::scene::{Scene, Started, until};
+use crate::scene::{Scene, Started, runs, until};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -95,9 +95,8 @@ async fn a_cgroup_that_is_mounted_over_another_is_not_the_processs() {
         others.path().display()
     );
     let child = Started(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
-    let (exe, sleep) =
-        (format!("/proc/{}/exe", child.pid()), fs::canonicalize("/bin/sleep").unwrap());
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == sleep));
+    let sleep = fs::canonicalize("/bin/sleep").unwrap();
+    until("exec", || runs(child.pid(), &sleep));
     let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", child.pid())).unwrap();
     assert!(mounts.contains(ID), "the attack is there: {mounts}");
     let facts = scene.observe(child.pid()).await;

@@ -193,8 +193,8 @@ async fn a_descriptor_that_hangs_is_told_and_closed_where_it_hurts_nobody() {
     assert_eq!(error.found, slow.path().to_str().unwrap());
     let (held, released) = std::sync::mpsc::channel::<()>();
     passed.close(&scene.reader, 1001, held).await;
-    until("a thread closes it", || slow.waiting() >= 1);
-    assert_eq!(scene.reader.reads().busy, 1);
+    // A child that another test starts may have a copy to close, too.
+    until("a thread closes it", || slow.waiting() >= 1 && scene.reader.reads().busy == 1);
     assert_eq!(released.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
     hold.end();
     released.recv().unwrap_err();

@@ -14,7 +14,7 @@ use witgate_facts::{Doubt, FactError, FactName, FactSet, FactSource as _};
 use witgate_peer::{Change, PeerError, ProcessFacts};
 use witgate_testkit::child::Actor;
 
-use crate::scene::{Root, Scene, Started, copy, until};
+use crate::scene::{Root, Scene, Started, copy, runs, runs_one, until};
 
 /// Another program than the test's, owned by root, as an attacker wants to be taken for.
 const TRUSTED: &str = "/usr/bin/sleep";
@@ -125,6 +125,21 @@ async fn a_traced_process_is_traced() {
     assert!(facts.executable().is_ok(), "a documented limit, not a refusal");
 }
 
+/// #30: the known limit. What was loaded before the program leaves nothing to see.
+#[tokio::test]
+async fn who_runs_what_was_preloaded_is_taken_for_the_program() {
+    let scene = Scene::new();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let library = maps.split_whitespace().find(|word| word.contains("libgcc_s.so")).unwrap();
+    let child = Command::new(TRUSTED).arg("1000").env("LD_PRELOAD", library).spawn().unwrap();
+    let child = Started(child);
+    let maps = format!("/proc/{}/maps", child.pid());
+    until("loaded", || fs::read_to_string(&maps).is_ok_and(|maps| maps.contains(library)));
+    let facts = scene.observe(child.pid()).await;
+    assert_eq!(facts.doubts(), Ok(&[][..]));
+    assert_eq!(facts.executable().unwrap().inode, fs::metadata(TRUSTED).unwrap().ino());
+}
+
 // #31
 #[tokio::test]
 async fn memory_that_is_run_never_was_a_file() {
@@ -139,8 +154,7 @@ async fn memory_that_is_run_never_was_a_file() {
     drop(file);
     let program = format!("/proc/self/fd/{}", memory.as_raw_fd());
     let child = Started(Command::new(program).arg("1000").spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.pid());
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path.starts_with("/memfd:..")));
+    until("exec", || runs_one(child.pid(), |path| path.starts_with("/memfd:..")));
     let facts = scene.observe(child.pid()).await;
     assert_eq!(facts.doubts(), Ok(&[Doubt::Memfd][..]));
     let info = facts.executable().unwrap();
@@ -154,8 +168,7 @@ async fn a_file_without_a_name_is_deleted() {
     let program = scene.program("gone");
     let actor = Actor::spawn().connect(&scene.socket);
     actor.exec(&program, &["1000"]);
-    let exe = format!("/proc/{}/exe", actor.pid());
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == program));
+    until("exec", || runs(actor.pid(), &program));
     fs::remove_file(&program).unwrap();
     let facts = scene.all(&scene.accept().unwrap()).await;
     assert_eq!(facts.doubts(), Ok(&[Doubt::Deleted][..]));
@@ -184,8 +197,7 @@ fn hidden(root: &Root) -> Started {
          exec /bin/sleep 1000"
     );
     let child = Started(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.pid());
-    until("pivot", || fs::read_link(&exe).is_ok_and(|path| path == Path::new("/bin/sleep")));
+    until("pivot", || runs(child.pid(), Path::new("/bin/sleep")));
     child
 }
 
@@ -207,8 +219,7 @@ fn shell(unshare: &str, script: &str) -> Started {
 }
 
 fn until_runs(child: &Started, name: &str) {
-    let exe = format!("/proc/{}/exe", child.pid());
-    until(name, || fs::read_link(&exe).is_ok_and(|path| path.ends_with("merged/program")));
+    until(name, || runs_one(child.pid(), |path| path.ends_with("merged/program")));
 }
 
 // #34

@@ -9,16 +9,15 @@ use futures_util::FutureExt as _;
 use witgate_facts::{FactError, FactSource as _};
 use witgate_peer::limits;
 
-use crate::scene::{Scene, Started, until};
+use crate::scene::{Scene, Started, runs, until};
 
 /// A process that was started with these variables and no other.
 fn with(variables: &[(&str, OsString)]) -> Started {
     let mut command = Command::new("/bin/sleep");
     command.arg("1000").env_clear().envs(variables.iter().cloned());
     let child = Started(command.spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.pid());
     let sleep = fs::canonicalize("/bin/sleep").unwrap();
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == sleep));
+    until("exec", || runs(child.pid(), &sleep));
     child
 }
 

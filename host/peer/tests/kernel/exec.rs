@@ -53,7 +53,8 @@ async fn an_exec_of_the_same_file_is_seen_too() {
     let bound = subject.bind(subject.collect(image(), &scene.reader).await.unwrap());
     std::fs::write(&go, "go\n").unwrap();
     subject.changed_program().await;
-    assert!(subject.is_alive() && runs(actor.pid(), &shell));
+    until("exec", || runs(actor.pid(), &shell));
+    assert!(subject.is_alive());
     assert_eq!(subject.confirm(bound).unwrap_err(), CHANGED);
 }
 

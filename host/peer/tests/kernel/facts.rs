@@ -112,6 +112,23 @@ async fn a_file_may_have_any_name() {
 
 // #31
 #[tokio::test]
+async fn a_path_may_be_as_long_as_the_kernel_takes_it() {
+    let scene = Scene::new();
+    let mut folder = scene.path().to_path_buf();
+    while folder.as_os_str().len() < 4095 - 256 {
+        folder.push("x".repeat(200));
+    }
+    fs::create_dir_all(&folder).unwrap();
+    let name = "y".repeat(4094 - folder.as_os_str().len());
+    let program = scene.program(folder.join(name));
+    assert_eq!(program.as_os_str().len(), 4095);
+    let (info, _actor) = executable(&scene, &program).await;
+    assert_eq!(info.path, program.to_str().unwrap());
+    assert!(info.same_on_host, "{info:?}");
+}
+
+// #31
+#[tokio::test]
 async fn a_deleted_file_keeps_its_path_and_is_deleted() {
     let scene = Scene::new();
     for name in ["gone", "gone (deleted)"] {
@@ -143,8 +160,7 @@ async fn a_path_of_another_mount_namespace_is_not_the_hosts() {
         sleep.display()
     );
     let child = Started(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.pid());
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == sleep));
+    until("exec", || runs(child.pid(), &sleep));
     let facts = scene.observe(child.pid()).await;
     let info = facts.executable().unwrap();
     assert_eq!(info.path, sleep.to_str().unwrap());

@@ -7,7 +7,7 @@ use witgate_facts::{FactError, FactSource as _};
 use witgate_peer::{ReadSettings, Reads};
 use witgate_testkit::{child::Actor, fuse::SlowFile};
 
-use crate::scene::{Scene, Started, until};
+use crate::scene::{Scene, Started, runs, until};
 
 fn impatient() -> Scene {
     let mut settings = ReadSettings::default();
@@ -24,8 +24,7 @@ fn slow(scene: &Scene) -> SlowFile {
 
 fn run(program: &Path, uid: u32) -> Started {
     let child = Started(Command::new(program).arg("1000").uid(uid).spawn().unwrap());
-    let exe = format!("/proc/{}/exe", child.pid());
-    until("exec", || fs::read_link(&exe).is_ok_and(|path| path == program));
+    until("exec", || runs(child.pid(), program));
     child
 }
 
@@ -33,7 +32,7 @@ fn late() -> FactError {
     FactError::Io("no answer within 300 ms".to_owned())
 }
 
-// #33
+// #33, #34
 #[tokio::test]
 async fn a_program_on_a_file_system_that_hangs_costs_its_digest_and_a_thread() {
     let scene = impatient();

@@ -2,6 +2,7 @@ use std::{
     fs,
     os::fd::OwnedFd,
     os::unix::{
+        ffi::OsStrExt as _,
         fs::PermissionsExt as _,
         net::{UnixListener, UnixStream},
     },
@@ -154,9 +155,8 @@ impl Root {
         let mut command = Command::new("chroot");
         command.arg(&self.0).args(["/bin/sleep", "1000"]);
         let child = Started(command.spawn().unwrap());
-        let exe = format!("/proc/{}/exe", child.pid());
         let program = self.0.join("bin/sleep");
-        until("chroot", || fs::read_link(&exe).is_ok_and(|path| path == program));
+        until("chroot", || runs(child.pid(), &program));
         child
     }
 }
@@ -186,8 +186,17 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Whether it runs this program, and no longer begins to.
 pub(crate) fn runs(pid: i32, program: &Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == program)
+    runs_one(pid, |path| path == program)
+}
+
+/// Whether it runs such a program: the link leads to it, and then, a moment later, it is mapped.
+pub(crate) fn runs_one(pid: i32, is: impl Fn(&Path) -> bool) -> bool {
+    let Ok(link) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let name = link.as_os_str().as_bytes();
+    is(&link) && maps.windows(name.len()).any(|part| part == name)
 }
 
 /// The state letter of a process.

@@ -13,8 +13,8 @@ use rustix::net::{
 
 use super::ok;
 
-/// Bytes of a packet, and of one read from a connection.
-pub(super) const PACKET: usize = 8 * 1024;
+/// Bytes of a packet, which may hold two paths of the longest kind; and of one read from a connection.
+pub(super) const PACKET: usize = 12 * 1024;
 pub(super) const READ: usize = 4 * 1024;
 
 /// What an actor can do; the first byte of a command.
