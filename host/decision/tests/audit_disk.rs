@@ -1,4 +1,4 @@
-//! #53, #54: the log on a disk that is full, on a file that cannot grow, and under a daemon that is
+//! The log on a disk that is full, on a file that cannot grow, and under a daemon that is
 //! killed. Each test runs itself again in a process that it can limit, mount for, or kill.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say where")]
 
@@ -46,6 +46,7 @@ fn stored(dir: &Path, kind: Kind) -> Vec<Stored> {
     read_back(&dir.join("log"), filter).unwrap().map(Result::unwrap).collect()
 }
 
+// #54
 #[test]
 fn a_full_disk_refuses_grants_and_heals_alone() {
     if let Some(place) = place() {
@@ -117,6 +118,7 @@ fn on_a_small_disk(dir: &Path) {
 }
 
 /// A disk that is full from the start: the daemon may start, gives nothing, and heals.
+// #54
 #[test]
 fn a_log_can_begin_on_a_full_disk() {
     if let Some(place) = place() {
@@ -152,6 +154,7 @@ fn a_log_can_begin_on_a_full_disk() {
 
 /// A write that fails for another reason than room: the record is refused, the file given up, the
 /// next record begins another that says why.
+// #54
 #[test]
 fn a_failed_write_ends_the_file_and_is_not_repeated() {
     if let Some(place) = place() {
@@ -189,6 +192,7 @@ fn with_a_file_limit(dir: &Path) {
 }
 
 /// Killed at any moment: whatever was answered is in the log, and the log verifies.
+// #53
 #[test]
 fn a_killed_writer_loses_nothing_that_it_answered() {
     if let Some(place) = place() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    clients, demo, documents, languages, needs,
+    attacks, clients, demo, documents, languages, needs,
     shell::{cargo, root, run},
 };
 
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
         needs::packages().and_then(|()| needs::wasm_target()).and_then(|()| needs::guest_tools())
     }),
     ("fmt", |_| fmt()),
+    ("attacks", |_| attacks::check()),
     ("clippy", |_| clippy()),
     ("test", unit_and_end_to_end),
     ("doc", |_| doc()),

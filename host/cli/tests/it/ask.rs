@@ -124,6 +124,7 @@ fn a_watch_tells_of_a_reload_and_ends_with_the_process() {
     assert!(!rest.contains("identity"), "{rest}");
 }
 
+// #63
 #[test]
 fn a_watch_tells_of_another_control_group() {
     use witgate_testkit::child::Cgroup;

@@ -1,4 +1,4 @@
-//! #25, #26, #30: a forged executable gives no identity, and the why says what speaks against it.
+//! A forged executable gives no identity, and the why says what speaks against it.
 
 use serde_json::Value;
 use witgate_testkit::{child::Actor, daemon::Daemon};
@@ -38,6 +38,7 @@ fn facts(daemon: &Daemon, answer: &Value) -> String {
         .to_string()
 }
 
+// #26
 #[test]
 fn a_forged_executable_gives_nothing_and_the_why_says_so() {
     let daemon = serve();
@@ -60,6 +61,7 @@ fn who_maps_the_file_as_well_gets_a_weak_entry() {
     assert!(answer.to_string().contains("spiffe://dev.internal/sleep"), "{answer}");
 }
 
+// #30
 #[test]
 fn an_entry_can_turn_away_who_is_traced() {
     let daemon = serve();

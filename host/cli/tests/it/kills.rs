@@ -1,4 +1,4 @@
-//! #53: killed at any moment, the daemon starts again, and what it gave is on record.
+//! Killed at any moment, the daemon starts again, and what it gave is on record.
 
 use std::{
     collections::BTreeSet,
@@ -69,6 +69,7 @@ fn expect_nothing_by_half(folder: &Folder) {
     }
 }
 
+// #53
 #[test]
 fn killed_at_any_moment_it_starts_again_and_nothing_that_was_given_is_lost() {
     let mut folder = folder();

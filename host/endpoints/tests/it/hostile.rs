@@ -74,6 +74,7 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 /// Long enough that none of what must end sooner ever ends by it.
 const PATIENT_MS: u64 = 30_000;
 
+// #43
 #[tokio::test]
 async fn whatever_has_no_end_is_too_large() {
     let many = format!("{OK}{}\r\n", "a: b\r\n".repeat(101));
@@ -142,6 +143,7 @@ async fn the_operators_own_limit_counts_to_the_byte() {
     }
 }
 
+// #43
 #[tokio::test]
 async fn whatever_takes_too_long_is_a_timeout() {
     let announced = format!("{OK}Content-Length: 1000000\r\n\r\n");
@@ -159,6 +161,7 @@ async fn whatever_takes_too_long_is_a_timeout() {
     }
 }
 
+// #43
 #[tokio::test]
 async fn silence_is_a_timeout_and_closes_the_connection() {
     let (ended, mut end) = mpsc::channel(1);
@@ -174,6 +177,7 @@ async fn silence_is_a_timeout_and_closes_the_connection() {
     assert_eq!(end.recv().await, Some(0));
 }
 
+// #43
 #[tokio::test]
 async fn what_is_not_http_is_malformed() {
     for sent in [
@@ -208,6 +212,7 @@ async fn what_is_not_http_is_malformed() {
     }
 }
 
+// #43
 #[tokio::test]
 async fn what_ends_before_its_end_is_malformed() {
     for sent in [
@@ -230,6 +235,7 @@ async fn what_ends_before_its_end_is_malformed() {
     }
 }
 
+// #43
 #[tokio::test]
 async fn who_closes_without_a_word_is_unreachable() {
     let (error, text, kind) = Attack::once("").against(PATIENT_MS).await;
@@ -241,6 +247,7 @@ async fn who_closes_without_a_word_is_unreachable() {
     assert!(matches!(error, HttpError::Unreachable(_)), "{error:?}");
 }
 
+// #43
 #[tokio::test]
 async fn an_answer_that_nobody_asked_for_is_none() {
     let server = raw(|mut stream| async move {

@@ -74,6 +74,7 @@ async fn a_request_arrives_whole_and_three_header_fields_come_back() {
     assert_eq!(health.place, server.path.display().to_string());
 }
 
+// #43
 #[tokio::test]
 async fn a_status_is_an_answer_and_a_redirect_is_not_followed() {
     let server = http(|seen| {
@@ -156,6 +157,7 @@ async fn the_largest_bodies_pass_both_ways() {
     assert_eq!(send(&endpoints, request).await.unwrap().body.0.len(), 1024 * 1024);
 }
 
+// #43
 #[tokio::test]
 async fn where_nobody_answers_the_plugin_learns_no_path() {
     let (dir, path) = socket_path();

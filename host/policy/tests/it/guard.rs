@@ -130,6 +130,7 @@ fn entries_that_only_forgeable_evidence_tells_apart_are_refused() {
     assert_eq!(refused(&two("selectors = [\"unix:uid:1\"]", by_uid)).lines().count(), 2);
 }
 
+// #27
 #[test]
 fn what_rests_on_forgeable_evidence_needs_weak() {
     let table = [
