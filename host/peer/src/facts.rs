@@ -113,7 +113,7 @@ impl ProcessFacts {
         wanted: FactSet,
         reader: &FactReader,
     ) -> Result<Self, PeerError> {
-        let directory = subject.directory();
+        let directory = &subject.directory()?;
         let any = |facts: &[FactName]| facts.iter().any(|fact| wanted.contains(*fact));
         let when = |fact: FactName| Wish(wanted.contains(fact));
 
@@ -135,7 +135,7 @@ impl ProcessFacts {
         let user_namespace = user_namespace(directory, wanted, &namespaces);
         let account = Account::of(subject.uid(), user_namespace, reader);
         let executable = if any(&OF_IMAGE) {
-            Executable::read(subject, reader, link.map_err(fact_error), account).await
+            Executable::read(directory, reader, link.map_err(fact_error), account).await
         } else {
             Err(FactError::Unsupported)
         };

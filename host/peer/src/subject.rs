@@ -2,6 +2,7 @@
 
 mod challenge;
 mod delegated;
+mod directory;
 #[cfg(test)]
 mod every_path;
 mod exec_watch;
@@ -26,14 +27,17 @@ use witgate_facts::{Credentials, FactResult, FactSet};
 
 pub(crate) use self::snapshot::{Image, Snapshot};
 pub use self::{challenge::Challenge, exec_watch::ExecWatchKind};
-use self::{exec_watch::ExecWatch, identify::Identified, snapshot::FreshCgroup};
+use self::{
+    exec_watch::ExecWatch,
+    identify::Identified,
+    snapshot::{FRESH, FreshCgroup},
+};
 use crate::{
     cgroups::Bucket,
     error::{PeerError, Step},
     facts::ProcessFacts,
     pid::Pid,
     probe::{Kernel, Tier},
-    process_directory::ProcessDirectory,
     reader::FactReader,
     stream::{OtherSenders, Senders},
     sys,
@@ -76,8 +80,8 @@ impl SubjectId {
 
 /// The process at the other end of a socket.
 ///
-/// It holds two descriptors, the pidfd and `/proc/<pid>`, and between [`Subject::bucket`] and
-/// [`Subject::collect`] a third. It is not `Clone`: whoever may be answered has one.
+/// It holds two descriptors, the pidfd and `/proc/<pid>`, between [`Subject::bucket`] and
+/// [`Subject::collect`] a third, and the pidfd alone after a [`Subject::rest`]. It is not `Clone`: whoever may be answered has one.
 pub struct Subject<S> {
     id: SubjectId,
     kernel: Kernel,
@@ -240,10 +244,6 @@ impl<S> Subject<S> {
 
     pub(crate) const fn id(&self) -> SubjectId {
         self.id
-    }
-
-    pub(crate) const fn directory(&self) -> &Arc<ProcessDirectory> {
-        &self.who.directory
     }
 
     pub(crate) const fn pidfd(&self) -> &Arc<OwnedFd> {

@@ -15,12 +15,8 @@ use super::{
     pinned::Account,
 };
 use crate::{
-    error::fact_error,
-    parse,
-    process_directory::ProcessDirectory,
-    reader::FactReader,
-    subject::{Image, Subject},
-    sys::FileStat,
+    error::fact_error, parse, process_directory::ProcessDirectory, reader::FactReader,
+    subject::Image, sys::FileStat,
 };
 
 /// What the kernel puts behind the path of a file that has no name any more. Files may be *called*
@@ -41,19 +37,18 @@ impl Executable {
     /// another program, so both are compared again at the end.
     ///
     /// `account` is whose share of the threads that may hang it takes.
-    pub(super) async fn read<S>(
-        subject: &Subject<S>,
+    pub(super) async fn read(
+        directory: &Arc<ProcessDirectory>,
         reader: &FactReader,
         link: FactResult<Vec<u8>>,
         account: Account,
     ) -> FactResult<Self> {
         let link = link?;
-        let stat = subject.directory().stat(c"exe").map_err(fact_error)?;
+        let stat = directory.stat(c"exe").map_err(fact_error)?;
         let deleted = stat.links == 0;
         let path = if deleted { link.strip_suffix(DELETED).unwrap_or(&link) } else { &link };
-        let same_on_host =
-            !deleted && same_on_host(subject.directory(), account, reader, path, &stat).await;
-        let look = look(subject, reader, account, stat).await?;
+        let same_on_host = !deleted && same_on_host(directory, account, reader, path, &stat).await;
+        let look = look(directory, reader, account, stat).await?;
         let doubts = doubts::all(&look, account.nested, &link, stat.links, same_on_host);
         let info = ExecutableInfo {
             path: parse::printable(path, true),
@@ -74,13 +69,13 @@ impl Executable {
 }
 
 /// On a thread that may hang.
-async fn look<S>(
-    subject: &Subject<S>,
+async fn look(
+    directory: &Arc<ProcessDirectory>,
     reader: &FactReader,
     account: Account,
     stat: FileStat,
 ) -> FactResult<Look> {
-    let directory = Arc::clone(subject.directory());
+    let directory = Arc::clone(directory);
     let look = move || Look::at(&directory, &stat);
     reader.0.workers.run(account.share(), reader.0.settings.deadline, look).await?
 }

@@ -94,7 +94,7 @@ impl<S> Subject<S> {
     }
 
     fn auxv(&self) -> Option<Vec<u8>> {
-        self.directory().read(c"auxv", limits::AUXV_FILE).ok().filter(|auxv| !auxv.is_empty())
+        self.directory().ok()?.read(c"auxv", limits::AUXV_FILE).ok().filter(|auxv| !auxv.is_empty())
     }
 
     /// By what an exec of it is noticed; none if nothing has asked what it runs.

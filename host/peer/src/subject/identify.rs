@@ -14,6 +14,7 @@ use std::{
 use rustix::io::Errno;
 use witgate_facts::{Credentials, FactError, FactResult};
 
+use super::directory::Held;
 use crate::{
     error::{Id, PeerError, Step, Stranger},
     limits, parse,
@@ -28,7 +29,7 @@ use crate::{
 pub(super) struct Identified {
     pub(super) pid: Pid,
     pub(super) pidfd: Arc<OwnedFd>,
-    pub(super) directory: Arc<ProcessDirectory>,
+    pub(super) directory: Held,
     pub(super) credentials: Credentials,
     pub(super) label: FactResult<String>,
     /// As they were when it was pinned.
@@ -50,7 +51,8 @@ pub(super) fn connected(socket: BorrowedFd<'_>, kernel: &Kernel) -> Result<Ident
         .map_err(|errno| PeerError::of_errno(Step::PeerGroups, errno))?;
     credentials.groups.sort_unstable();
     let label = label(socket, kernel);
-    Ok(Identified { pid, pidfd: Arc::new(pidfd), directory, credentials, label, ids })
+    let (pidfd, directory) = (Arc::new(pidfd), Held::new(directory));
+    Ok(Identified { pid, pidfd, directory, credentials, label, ids })
 }
 
 pub(super) fn observed(pid: Pid, kernel: &Kernel) -> Result<Identified, PeerError> {
@@ -97,7 +99,8 @@ fn by_number(pid: Pid, pidfd: OwnedFd, kernel: &Kernel) -> Result<Identified, Pe
     groups.sort_unstable();
     let credentials = Credentials { uid: ids.euid, gid: ids.egid, groups };
     let label = Err(FactError::Unsupported);
-    Ok(Identified { pid, pidfd: Arc::new(pidfd), directory, credentials, label, ids })
+    let (pidfd, directory) = (Arc::new(pidfd), Held::new(directory));
+    Ok(Identified { pid, pidfd, directory, credentials, label, ids })
 }
 
 fn socket_credentials(
@@ -150,6 +153,19 @@ fn pin(
         Tier::A => Some(ids_of_pidfd(kernel, pidfd)?),
         Tier::B | Tier::C => None,
     };
+    let directory = open_directory(pid, pidfd, kernel)?;
+    let ids = ids_of_pidfd.map_or_else(|| ids_of_status(&directory), Ok);
+    ensure_alive(kernel, pidfd)?;
+    Ok((directory, ids?))
+}
+
+/// The directory of whoever has the number; that it is this process the caller finds by a look at the
+/// pidfd afterwards.
+pub(super) fn open_directory(
+    pid: Pid,
+    pidfd: &OwnedFd,
+    kernel: &Kernel,
+) -> Result<Arc<ProcessDirectory>, PeerError> {
     let directory = match kernel.sys.open_process(pid) {
         Ok(directory) => ProcessDirectory::new(directory, Arc::clone(&kernel.sys)),
         Err(Errno::NOENT) => return Err(hidden(kernel, pidfd)),
@@ -159,9 +175,7 @@ fn pin(
     if let Err(Errno::NOENT | Errno::PERM | Errno::ACCESS) = directory.stat(c"cgroup") {
         return Err(hidden(kernel, pidfd));
     }
-    let ids = ids_of_pidfd.map_or_else(|| ids_of_status(&directory), Ok);
-    ensure_alive(kernel, pidfd)?;
-    Ok((Arc::new(directory), ids?))
+    Ok(Arc::new(directory))
 }
 
 /// It is not to be found in `/proc`, or it is gone.
@@ -170,10 +184,14 @@ fn hidden(kernel: &Kernel, pidfd: &OwnedFd) -> PeerError {
 }
 
 /// Its ids now, by the best means of the tier. The caller looks at the pidfd afterwards.
-pub(super) fn ids_now(kernel: &Kernel, who: &Identified) -> Result<Ids, PeerError> {
+pub(super) fn ids_now(
+    kernel: &Kernel,
+    pidfd: &OwnedFd,
+    directory: &ProcessDirectory,
+) -> Result<Ids, PeerError> {
     match kernel.tier() {
-        Tier::A => ids_of_pidfd(kernel, &who.pidfd),
-        Tier::B | Tier::C => ids_of_status(&who.directory),
+        Tier::A => ids_of_pidfd(kernel, pidfd),
+        Tier::B | Tier::C => ids_of_status(directory),
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Image {
 
 /// A `cgroup` text that [`Subject::bucket`] read is good for a collect that follows at once: that
 /// it still holds is compared at the end either way.
-const FRESH: Duration = Duration::from_millis(100);
+pub(super) const FRESH: Duration = Duration::from_millis(100);
 
 /// The text, and when it was read.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl FreshCgroup {
         text
     }
 
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         *self.slot() = None;
     }
 
@@ -92,7 +92,7 @@ impl FreshCgroup {
 
 impl<S> Subject<S> {
     pub(super) fn read_cgroup(&self) -> Result<Arc<CgroupFile>, PeerError> {
-        match self.directory().read_and_keep(c"cgroup", limits::CGROUP_FILE) {
+        match self.directory()?.read_and_keep(c"cgroup", limits::CGROUP_FILE) {
             Ok((text, file)) => Ok(Arc::new(CgroupFile { file, text })),
             Err(errno) => Err(self.unreadable(errno)),
         }
@@ -100,14 +100,6 @@ impl<S> Subject<S> {
 
     fn same_cgroup(&self, before: &CgroupFile) -> Result<bool, PeerError> {
         before.is_same(&*self.kernel.sys).map_err(|errno| self.unreadable(errno))
-    }
-
-    /// Lets go of the `cgroup` file once it is too old to be good for anything, and never ends: for who
-    /// says nothing, so that waiting takes a descriptor less.
-    pub async fn rest(&self) {
-        tokio::time::sleep(FRESH).await;
-        self.cgroup.forget();
-        std::future::pending::<()>().await;
     }
 
     /// The `cgroup` text that [`Subject::bucket`] has just read, or a new one.
@@ -121,15 +113,14 @@ impl<S> Subject<S> {
     /// A thread that has ended has left its namespaces, so a readable link says that it has not; the
     /// state letter is asked for only otherwise, for it is in a file that is slow to make.
     pub(crate) fn attestable(&self) -> Result<Option<u64>, PeerError> {
-        match namespaces::inode(self.directory(), c"ns/mnt") {
+        let directory = self.directory()?;
+        match namespaces::inode(&directory, c"ns/mnt") {
             Ok(inode) => return Ok(Some(inode)),
             Err(Errno::SRCH) => return Err(self.unreadable(Errno::SRCH)),
             Err(_) => (),
         }
-        let text = self
-            .directory()
-            .read(c"stat", limits::STAT_FILE)
-            .map_err(|errno| self.unreadable(errno))?;
+        let text =
+            directory.read(c"stat", limits::STAT_FILE).map_err(|errno| self.unreadable(errno))?;
         match parse::stat(&text) {
             Some(stat) if !matches!(stat.state, 'Z' | 'X' | 'x') => Ok(None),
             _ => self.ensure_alive().and(Err(PeerError::Unattestable)),
@@ -145,7 +136,9 @@ impl<S> Subject<S> {
     }
 
     fn compare(&self, before: &Snapshot) -> Result<(), PeerError> {
-        identify::unchanged(&self.who.ids, &identify::ids_now(&self.kernel, &self.who)?)?;
+        let directory = &*self.directory()?;
+        let ids = identify::ids_now(&self.kernel, &self.who.pidfd, directory)?;
+        identify::unchanged(&self.who.ids, &ids)?;
         // Before the cgroup, which a main thread leaves when it ends.
         let mount_namespace = self.attestable()?;
         if before.mount_namespace.is_some() {
@@ -153,19 +146,19 @@ impl<S> Subject<S> {
         }
         same(Change::Cgroup, self.same_cgroup(&before.cgroup)?)?;
         if let Some(inode) = before.user_namespace {
-            let now = namespaces::inode(self.directory(), c"ns/user");
+            let now = namespaces::inode(directory, c"ns/user");
             same(Change::UserNamespace, now == Ok(inode))?;
         }
         for (link, inode) in &before.other_namespaces {
-            let now = namespaces::inode(self.directory(), link);
+            let now = namespaces::inode(directory, link);
             same(Change::OtherNamespace, now == Ok(*inode))?;
         }
         if let Some(before) = &before.privileges {
-            let now = facts::privileges(self.directory());
+            let now = facts::privileges(directory);
             same(Change::Privileges, now.is_ok_and(|now| may_as_much(before, &now)))?;
         }
         if let Some(image) = &before.image {
-            same(Change::Executable, self.directory().image().as_ref() == Ok(image))?;
+            same(Change::Executable, directory.image().as_ref() == Ok(image))?;
         }
         self.same_program()?;
         // The last look at who asked: what it wrote before is about it, whatever comes later.

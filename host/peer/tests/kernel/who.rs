@@ -20,7 +20,7 @@ use rustix::net::{
 };
 use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_identity::Fault;
-use witgate_peer::{Id, Kernel, PeerError, Pid, Stranger, Subject, Tier};
+use witgate_peer::{Connected, Id, Kernel, PeerError, Pid, Stranger, Subject, Tier};
 use witgate_testkit::child::{Actor, Spawn};
 
 use crate::scene::{Scene, Started, state, until};
@@ -58,6 +58,45 @@ async fn a_value_of_one_subject_is_not_confirmed_by_another() {
     let error = second.confirm(second.bind(Arc::clone(&facts)).map(|_| ())).unwrap_err();
     assert_eq!(error, second.confirm(first.bind(facts).map(|_| ())).unwrap_err());
     assert_eq!((error.reason(), error.fault()), ("internal", Fault::Host));
+}
+
+/// How many descriptors of ours lead to this process's directory.
+fn held(pid: i32) -> usize {
+    let directory = Path::new("/proc").join(pid.to_string());
+    let all = fs::read_dir("/proc/self/fd").unwrap();
+    all.filter(|fd| fs::read_link(fd.as_ref().unwrap().path()).is_ok_and(|at| at == directory))
+        .count()
+}
+
+async fn rest(subject: &Subject<Connected>) {
+    let long = std::time::Duration::from_millis(300);
+    tokio::time::timeout(long, subject.rest()).await.unwrap_err();
+}
+
+// #2: what is looked up again after a rest is the number, and whose that is is asked of the pidfd.
+#[tokio::test]
+async fn after_a_rest_it_is_still_who_connected_or_nobody() {
+    let scene = Scene::new();
+    let (actor, subject) = scene.guest(Actor::spawn());
+    let pid = actor.pid();
+    assert_eq!(held(pid), 1);
+    rest(&subject).await;
+    assert_eq!(held(pid), 0);
+    let facts = scene.all(&subject).await;
+    assert_eq!(facts.start_time(), scene.all(&subject).await.start_time());
+    subject.confirm(subject.bind(facts)).unwrap();
+    assert!(held(pid) > 0);
+
+    let (other, resting) = scene.guest(Actor::spawn());
+    let number = other.pid();
+    rest(&resting).await;
+    drop(other);
+    let victim = Spawn::default().pid(number).start_if_free().unwrap();
+    assert_eq!(victim.pid(), number);
+    let error = resting.collect(FactSet::EMPTY, &scene.reader).await.unwrap_err();
+    assert_eq!(error, PeerError::PeerExited);
+    assert_eq!(resting.bucket().unwrap_err(), PeerError::PeerExited);
+    assert_eq!(held(number), 0);
 }
 
 // #6
