@@ -5,20 +5,23 @@
 //! share for each uid so that one cannot occupy them all, started when there is work, gone when
 //! there is none. Who waits gives up at a deadline; the thread stays with its job and is counted.
 
+#[cfg(test)]
+mod many_orders;
+mod pool;
+mod sync;
+
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU8, AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
 use tokio::sync::oneshot;
 use witgate_facts::FactError;
 
-use crate::limits;
+use self::pool::{Job, Pool, Work};
 
 /// How busy the threads are that may hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -33,34 +36,8 @@ pub struct Reads {
     pub waiting: usize,
 }
 
-pub(crate) type Work = Box<dyn FnOnce() + Send>;
-
-struct Job {
-    /// Whom it counts against.
-    share: u32,
-    work: Work,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Job>,
-    threads: usize,
-    idle: usize,
-    busy: HashMap<u32, usize>,
-}
-
-impl State {
-    fn busy(&self, share: u32) -> usize {
-        self.busy.get(&share).copied().unwrap_or_default()
-    }
-}
-
 struct Shared {
-    name: &'static str,
-    threads: usize,
-    threads_per_share: usize,
-    state: Mutex<State>,
-    work: Condvar,
+    pool: Arc<Pool>,
     overdue: AtomicUsize,
 }
 
@@ -70,18 +47,12 @@ pub(crate) struct Workers(Arc<Shared>);
 
 impl Workers {
     pub(crate) fn new(name: &'static str, threads: usize, threads_per_share: usize) -> Self {
-        Self(Arc::new(Shared {
-            name,
-            threads,
-            threads_per_share,
-            state: Mutex::default(),
-            work: Condvar::new(),
-            overdue: AtomicUsize::new(0),
-        }))
+        let pool = Arc::new(Pool::new(name, threads, threads_per_share));
+        Self(Arc::new(Shared { pool, overdue: AtomicUsize::new(0) }))
     }
 
     pub(crate) fn reads(&self) -> Reads {
-        let state = self.0.state();
+        let state = self.0.pool.state();
         Reads {
             threads: state.threads,
             busy: state.busy.values().sum(),
@@ -109,7 +80,7 @@ impl Workers {
             drop(ticket);
         });
         let full = |_refused| FactError::Io("too many reads are waiting".to_owned());
-        self.0.submit(Job { share, work }).map_err(full)?;
+        self.0.pool.submit(Job { share, work }).map_err(full)?;
         let mut guard = GivesUp { waiter, shared: Arc::clone(&self.0), waits: true };
         match tokio::time::timeout(deadline, answered).await {
             Ok(answer) => {
@@ -127,7 +98,7 @@ impl Workers {
     /// # Errors
     /// The job, if too many are waiting.
     pub(crate) fn hand_over(&self, share: u32, job: Work) -> Result<(), Work> {
-        self.0.submit(Job { share, work: job })
+        self.0.pool.submit(Job { share, work: job })
     }
 }
 
@@ -173,96 +144,12 @@ impl Drop for GivesUp {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Jobs run outside the lock, so a panic of one cannot leave the state half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn submit(self: &Arc<Self>, job: Job) -> Result<(), Work> {
-        let mut state = self.state();
-        let own = state.waiting.iter().filter(|waiting| waiting.share == job.share).count();
-        if state.waiting.len() >= limits::WAITING_JOBS || own >= limits::WAITING_JOBS_PER_UID {
-            return Err(job.work);
-        }
-        let begins = state.busy(job.share) + own < self.threads_per_share;
-        state.waiting.push_back(job);
-        // A share that is used up waits for its own threads, and needs no other.
-        let waits = !begins && state.threads > 0;
-        if waits || state.idle >= self.ready(&state) || state.threads >= self.threads {
-            self.work.notify_one();
-            return Ok(());
-        }
-        state.threads += 1;
-        drop(state);
-        let shared = Arc::clone(self);
-        let thread = thread::Builder::new().name(self.name.to_owned());
-        if thread.spawn(move || shared.serve()).is_err() {
-            // The job stays for the next thread; who waits gives up in time.
-            self.state().threads -= 1;
-        }
-        Ok(())
-    }
-
-    /// One thread's life.
-    fn serve(&self) {
-        let mut state = self.state();
-        loop {
-            if let Some(job) = self.take(&mut state) {
-                drop(state);
-                let share = job.share;
-                // The job's own panic must not take the thread's accounting with it.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.work));
-                state = self.state();
-                release(&mut state, share);
-                // Jobs of this share may have waited for exactly this.
-                self.work.notify_one();
-                continue;
-            }
-            state.idle += 1;
-            let (woken, wait) = self
-                .work
-                .wait_timeout(state, limits::IDLE_THREAD)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if wait.timed_out() && self.ready(&state) == 0 {
-                state.threads -= 1;
-                return;
-            }
-        }
-    }
-
-    /// How many jobs could begin.
-    fn ready(&self, state: &State) -> usize {
-        state.waiting.iter().filter(|job| self.has_room(state, job)).count()
-    }
-
-    fn has_room(&self, state: &State, job: &Job) -> bool {
-        state.busy(job.share) < self.threads_per_share
-    }
-
-    /// The first job whose share has a thread to spare.
-    fn take(&self, state: &mut State) -> Option<Job> {
-        let index = state.waiting.iter().position(|job| self.has_room(state, job))?;
-        let job = state.waiting.remove(index)?;
-        *state.busy.entry(job.share).or_default() += 1;
-        Some(job)
-    }
-}
-
-fn release(state: &mut State, share: u32) {
-    if let Some(count) = state.busy.get_mut(&share) {
-        *count -= 1;
-        if *count == 0 {
-            state.busy.remove(&share);
-        }
-    }
-}
-
 impl std::fmt::Debug for Workers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workers").field("name", &self.0.name).field("reads", &self.reads()).finish()
+        f.debug_struct("Workers")
+            .field("name", &self.0.pool.name)
+            .field("reads", &self.reads())
+            .finish()
     }
 }
 
@@ -271,6 +158,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::limits;
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(20);
