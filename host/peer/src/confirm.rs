@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     error::PeerError,
     facts::ProcessFacts,
-    subject::{Answerable, Snapshot, Subject, SubjectId},
+    subject::{Connected, Delegated, Snapshot, Subject, SubjectId},
 };
 
 /// A value that was computed from the facts of one subject, and belongs to it.
@@ -49,7 +49,7 @@ impl<T: fmt::Debug> fmt::Debug for Bound<T> {
 
 /// A value whose subject was, a moment ago, still the process that the value is about.
 ///
-/// Only [`Subject::confirm`] makes one. Send it at once; the next answer needs a new one.
+/// Only [`Subject::confirm`] and [`Subject::confirm_for`] make one. Send it at once; the next answer needs a new one.
 #[derive(Debug)]
 pub struct Confirmed<T>(T);
 
@@ -84,7 +84,7 @@ impl<S> Subject<S> {
     }
 }
 
-impl<S: Answerable> Subject<S> {
+impl Subject<Connected> {
     /// Looks at the process again and, if it is still as it was when the facts behind the value were
     /// collected, opens the value.
     ///
@@ -97,6 +97,28 @@ impl<S: Answerable> Subject<S> {
     /// [`PeerError::Unattestable`]; [`PeerError::OtherSubject`] for a value of another subject. The
     /// value is gone then.
     pub fn confirm<T>(&self, bound: Bound<T>) -> Result<Confirmed<T>, PeerError> {
+        self.open(bound)
+    }
+}
+
+impl Subject<Delegated> {
+    /// As [`Subject::confirm`], for whoever asked about the process: that one is confirmed first, for it
+    /// is who gets the value.
+    ///
+    /// # Errors
+    /// As [`Subject::confirm`].
+    pub fn confirm_for<T>(
+        &self,
+        bound: Bound<T>,
+        recipient: Confirmed<()>,
+    ) -> Result<Confirmed<T>, PeerError> {
+        let Confirmed(()) = recipient;
+        self.open(bound)
+    }
+}
+
+impl<S> Subject<S> {
+    fn open<T>(&self, bound: Bound<T>) -> Result<Confirmed<T>, PeerError> {
         if bound.subject != self.id() {
             return Err(PeerError::OtherSubject);
         }

@@ -21,7 +21,8 @@
 //!   (`files.host`) below directories that only root can write, those of the workload
 //!   (`files.workload`) inside its own root. Every path is looked at once in a request.
 //! - A value computed from a subject's facts leaves its [`Bound`] only through
-//!   [`Subject::confirm`], which looks at the process again.
+//!   [`Subject::confirm`], which looks at the process again. Where a broker asked about it, only after the
+//!   broker was looked at, too.
 
 mod bounded_read;
 mod cgroups;
@@ -48,12 +49,12 @@ pub use self::{
     confirm::{Bound, Confirmed},
     error::{Change, Id, PeerError, ProbeError, Step, Stranger},
     facts::{ProcessFacts, Summary},
-    passed::{BrokerStream, Lead, NoLead, Passed},
+    passed::{BrokerStream, NoSubject},
     pid::Pid,
     probe::{Capability, Kernel, Need, Privilege, Tier},
     reader::{FactReader, ReadSettings},
     stream::{OtherSenders, PeerStream, Sender},
-    subject::{Answerable, Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},
+    subject::{Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},
     sys::{mark_brokers, mark_senders},
     workers::Reads,
 };

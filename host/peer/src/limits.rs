@@ -100,6 +100,13 @@ pub const EXPENDABLE_THREADS_PER_UID: usize = 4;
 /// Whose share of those threads processes in other user namespaces use: that of `nobody`.
 pub(crate) const NESTED_SHARE: u32 = 65_534;
 
+/// Threads that may hang on receiving and closing what brokers pass: those are few, and each takes one for
+/// a moment.
+pub const PASSING_THREADS: usize = 16;
+
+/// How many of them one uid may keep busy.
+pub const PASSING_PER_UID: usize = 4;
+
 /// Threads for the user database.
 pub(crate) const NAME_THREADS: usize = 2;
 

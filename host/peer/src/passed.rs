@@ -2,166 +2,206 @@
 //!
 //! What was passed may be anything, an open file on a hostile file system included. So it is told by
 //! what the kernel itself says about the descriptor, its link and its options, and neither read,
-//! polled nor looked at (`fstat`), for all of these can ask whoever serves the file. To close it can
-//! hang, too: only a pidfd or a Unix socket is closed by whoever drops it.
+//! polled nor looked at (`fstat`), for all of these can ask whoever serves the file.
+//!
+//! To let go of it can hang, too: to close it, but also to receive a message that had more of them than
+//! there was room for, or to close a connection on which some have arrived that nobody has received (a
+//! TCP socket that lingers is enough). So messages are received, and everything is let go of, on
+//! threads that nothing else needs. Nothing that was passed ever leaves its [`BrokerStream`].
 
 use std::{
     fmt, io,
-    os::fd::{AsFd as _, IntoRawFd as _, OwnedFd},
-    sync::Arc,
+    mem::ManuallyDrop,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{io::Interest, net::UnixStream};
 
 use crate::{
+    error::PeerError,
     parse,
     probe::Kernel,
     reader::FactReader,
-    stream::{PeerStream, Sender, Senders},
-    subject::{Connected, Subject},
+    stream::{Sender, Senders},
+    subject::{Connected, Delegated, Subject},
     sys::{self, Kind},
 };
 
-/// How long a descriptor waits for a thread that may hang, if all are busy.
+/// How long what may hang waits for a thread, if too much is waiting already.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A descriptor that somebody passed, and that can be anything.
+/// Bytes that are received at a time: a request is a word.
+const CHUNK: usize = 1024;
+
+/// The connection of a broker, and what was passed on it.
 ///
-/// It is not closed when it is dropped, because that can hang: [`Passed::close`] does so where it hurts
-/// nobody else.
-pub struct Passed(Option<OwnedFd>);
+/// It is lost and not closed when it is dropped, because closing can hang: [`BrokerStream::close`] does
+/// so where it hurts nobody else.
+pub struct BrokerStream(ManuallyDrop<Arc<Connection>>);
 
-impl Passed {
-    const fn new(fd: OwnedFd) -> Self {
-        Self(Some(fd))
-    }
-
-    /// Something that leads to a process.
-    ///
-    /// # Errors
-    /// What it is instead, with the descriptor, to be closed.
-    pub fn lead(mut self, kernel: &Kernel) -> Result<Lead, (NoLead, Self)> {
-        let kind = match &self.0 {
-            Some(fd) => kernel.sys.kind(fd.as_fd()),
-            None => Ok(Kind::Other(Vec::new())),
-        };
-        match (kind, self.0.take()) {
-            (Ok(Kind::Pidfd), Some(fd)) => Ok(Lead(Leads::Process(fd))),
-            (Ok(Kind::Connection), Some(fd)) => Ok(Lead(Leads::Connection(fd))),
-            (kind, fd) => {
-                let found = match kind {
-                    Ok(Kind::Other(text)) => parse::printable(&text, false),
-                    Ok(Kind::Pidfd | Kind::Connection) => String::new(),
-                    Err(errno) => errno.to_string(),
-                };
-                Err((NoLead { found }, Self(fd)))
-            }
-        }
-    }
-
-    /// Closes it on a thread that may hang, for the account of whoever passed it, together with what
-    /// is held for it. Returns once a thread has taken it, however long the closing takes.
-    pub async fn close<T: Send + 'static>(mut self, reader: &FactReader, uid: u32, held: T) {
-        let Some(fd) = self.0.take() else { return };
-        let mut job: Box<dyn FnOnce() + Send> = Box::new(move || drop((fd, held)));
-        while let Err(refused) = reader.0.workers.hand_over(uid, job) {
-            job = refused;
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-}
-
-impl Drop for Passed {
-    fn drop(&mut self) {
-        if let Some(fd) = self.0.take() {
-            // Lost rather than closed here. Whoever holds one closes it.
-            let _ = fd.into_raw_fd();
-        }
-    }
-}
-
-impl fmt::Debug for Passed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Passed")
-    }
-}
-
-/// What leads to a process, and is harmless to close.
-#[derive(Debug)]
-pub struct Lead(pub(crate) Leads);
-
-#[derive(Debug)]
-pub(crate) enum Leads {
-    /// A pidfd.
-    Process(OwnedFd),
-    /// A Unix socket that is connected, or was.
-    Connection(OwnedFd),
-}
-
-/// A descriptor that leads to no process.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a pidfd or a connected Unix socket leads to a process, {found} does not")]
-#[non_exhaustive]
-pub struct NoLead {
-    /// What the kernel calls it.
-    pub found: String,
-}
-
-/// The connection of a broker, as long as descriptors may come along.
-#[derive(Debug)]
-pub struct BrokerStream {
+struct Connection {
     socket: UnixStream,
-    senders: Arc<Senders>,
+    passed: Mutex<Vec<OwnedFd>>,
 }
 
-impl Subject<Connected> {
-    /// Takes the socket that this subject was accepted from, to be read with what is passed on it.
-    pub fn broker_stream(&self, socket: UnixStream) -> BrokerStream {
-        BrokerStream { socket, senders: Arc::clone(self.senders()) }
-    }
+/// Why nobody is behind what was passed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoSubject {
+    /// More than one descriptor.
+    #[error("more than one descriptor came along; pass a pidfd or a connected Unix socket")]
+    Many,
+    /// A descriptor that leads to no process.
+    #[error("a pidfd or a connected Unix socket leads to a process, {found} does not")]
+    NoLead {
+        /// What the kernel calls it.
+        found: String,
+    },
+    /// No descriptor.
+    #[error("no descriptor came along; pass a pidfd or a connected Unix socket")]
+    Nothing,
+    /// The process cannot be told from others.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
 }
 
 impl BrokerStream {
-    /// Reads what has come, at least a byte unless that was all, and the descriptors that came with it.
+    /// Takes a connection that was accepted from a listener of [`crate::mark_brokers`].
+    #[must_use]
+    pub fn new(socket: UnixStream) -> Self {
+        Self(ManuallyDrop::new(Arc::new(Connection { socket, passed: Mutex::default() })))
+    }
+
+    /// Waits until there is something to receive, and takes nothing of it.
     ///
     /// # Errors
-    /// As a read; [`io::ErrorKind::PermissionDenied`] for what another process wrote than the one that
-    /// connected. What it passed is among `passed` all the same, to be closed.
+    /// If the event loop is gone.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.0.socket.readable().await
+    }
+
+    /// Receives one message at most, on a thread that may hang; no bytes if that was all. What was passed
+    /// with it stays here.
+    ///
+    /// # Errors
+    /// As a read; [`io::ErrorKind::TimedOut`] if it hangs, [`io::ErrorKind::PermissionDenied`] for what
+    /// another process wrote than the broker. What came with it is here all the same, to be closed.
     pub async fn receive(
-        &mut self,
-        into: &mut [u8],
-        passed: &mut Vec<Passed>,
-    ) -> io::Result<usize> {
+        &self,
+        broker: &Subject<Connected>,
+        reader: &FactReader,
+        within: Duration,
+    ) -> io::Result<Vec<u8>> {
+        let by = tokio::time::Instant::now() + within;
+        let late = || io::Error::from(io::ErrorKind::TimedOut);
         loop {
-            self.socket.readable().await?;
-            let Self { socket, senders } = self;
-            let read = socket.try_io(Interest::READABLE, || receive(socket, senders, into, passed));
-            match read {
+            tokio::time::timeout_at(by, self.readable()).await.map_err(|_| late())??;
+            let (connection, senders) = (Arc::clone(&self.0), Arc::clone(broker.senders()));
+            let left = by.saturating_duration_since(tokio::time::Instant::now());
+            let receive = move || connection.receive(&senders);
+            let received = reader.0.passing.run(broker.uid(), left, receive).await;
+            match received.map_err(|_| late())? {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 other => return other,
             }
         }
     }
 
-    /// From here on descriptors are dropped by the kernel.
+    /// The process that the one descriptor leads to: that of a pidfd, as it is now; or the one at the other
+    /// end of a connected Unix socket, as it was when it connected and still has to be.
+    ///
+    /// # Errors
+    /// There is not one descriptor; or it leads to no process; or as [`Subject::accept`].
+    pub fn behind(&self, kernel: &Kernel) -> Result<Subject<Delegated>, NoSubject> {
+        let passed = self.0.passed();
+        match passed.as_slice() {
+            [] => Err(NoSubject::Nothing),
+            [one] => Subject::behind(one.as_fd(), kernel),
+            _ => Err(NoSubject::Many),
+        }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// As a write.
+    pub async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let socket = &self.0.socket;
+        while !bytes.is_empty() {
+            socket.writable().await?;
+            match socket.try_write(bytes) {
+                Ok(written) => bytes = bytes.split_at(written).1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection, for another daemon to accept; nothing may have been received from it, and so
+    /// nothing was passed. None while it is being received from.
     #[must_use]
-    pub fn into_stream(self) -> PeerStream {
-        PeerStream::new(self.socket, self.senders)
+    pub fn into_socket(self) -> Option<UnixStream> {
+        let connection = Arc::into_inner(ManuallyDrop::into_inner(self.0));
+        connection.map(|Connection { socket, .. }| socket)
+    }
+
+    /// Closes the connection and everything that was passed on it, for the account of whoever passed it,
+    /// together with what is held for it. Returns once a thread has taken it, however long the closing takes.
+    pub async fn close<T: Send + 'static>(self, reader: &FactReader, uid: u32, held: T) {
+        let connection = ManuallyDrop::into_inner(self.0);
+        let mut job: Box<dyn FnOnce() + Send> = Box::new(move || drop((connection, held)));
+        while let Err(refused) = reader.0.passing.hand_over(uid, job) {
+            job = refused;
+            tokio::time::sleep(RETRY).await;
+        }
     }
 }
 
-fn receive(
-    socket: &UnixStream,
-    senders: &Senders,
-    into: &mut [u8],
-    passed: &mut Vec<Passed>,
-) -> io::Result<usize> {
-    let message = sys::receive(socket.as_fd(), into)?;
-    passed.extend(message.descriptors.into_iter().map(Passed::new));
-    if message.bytes == 0 {
-        return Ok(0);
+/// To see who connected.
+impl AsFd for BrokerStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.socket.as_fd()
     }
-    let stamp = message.sender.map(|(pid, uid, gid)| Sender { pid, uid, gid });
-    senders.note(stamp.unwrap_or(Sender::UNSTAMPED)).map(|()| message.bytes)
+}
+
+impl fmt::Debug for BrokerStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrokerStream")
+    }
+}
+
+impl Connection {
+    fn passed(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        // Whole descriptors are added and nothing else: poison is no news.
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn receive(&self, senders: &Senders) -> io::Result<Vec<u8>> {
+        let mut into = vec![0; CHUNK];
+        let message = self.socket.try_io(Interest::READABLE, || {
+            sys::receive(self.socket.as_fd(), &mut into).map_err(Into::into)
+        })?;
+        self.passed().extend(message.descriptors);
+        into.truncate(message.bytes);
+        if !into.is_empty() {
+            let stamp = message.sender.map(|(pid, uid, gid)| Sender { pid, uid, gid });
+            senders.note(stamp.unwrap_or(Sender::UNSTAMPED))?;
+        }
+        Ok(into)
+    }
+}
+
+impl Subject<Delegated> {
+    fn behind(passed: BorrowedFd<'_>, kernel: &Kernel) -> Result<Self, NoSubject> {
+        let found = match kernel.sys.kind(passed) {
+            Ok(Kind::Pidfd) => return Ok(Self::of_pidfd(passed, kernel)?),
+            Ok(Kind::Connection) => return Ok(Self::of_connection(passed, kernel)?),
+            Ok(Kind::Other(text)) => parse::printable(&text, false),
+            Err(errno) => errno.to_string(),
+        };
+        Err(NoSubject::NoLead { found })
+    }
 }

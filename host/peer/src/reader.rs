@@ -50,6 +50,9 @@ pub(crate) struct Inner {
     pub(crate) names: AccountNames,
     pub(crate) digests: Digests,
     pub(crate) workers: Workers,
+    /// For what brokers pass: of their own, so that whoever has the uid of a broker and makes reads hang
+    /// does not keep the broker from asking.
+    pub(crate) passing: Workers,
     pub(crate) settings: ReadSettings,
 }
 
@@ -64,6 +67,7 @@ impl FactReader {
             names: AccountNames::new(settings.deadline),
             digests: Digests::default(),
             workers,
+            passing: Workers::new("witgate-pass", limits::PASSING_THREADS, limits::PASSING_PER_UID),
             settings,
         }))
     }
@@ -71,6 +75,6 @@ impl FactReader {
     /// How busy the threads are that may hang; for metrics and `status`.
     #[must_use]
     pub fn reads(&self) -> Reads {
-        self.0.workers.reads()
+        self.0.workers.reads() + self.0.passing.reads()
     }
 }

@@ -55,18 +55,6 @@ pub struct Delegated(());
 #[derive(Debug)]
 pub struct Observed(());
 
-mod sealed {
-    #[expect(unnameable_types, reason = "so that no other crate can add a kind of subject")]
-    pub trait Marker {}
-    impl Marker for super::Connected {}
-    impl Marker for super::Delegated {}
-}
-
-/// The kinds of subject that may be answered: all but [`Observed`].
-pub trait Answerable: sealed::Marker {}
-impl Answerable for Connected {}
-impl Answerable for Delegated {}
-
 /// Tells subjects of this daemon apart, two connections of one process included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SubjectId(u64);

@@ -36,6 +36,19 @@ pub struct Reads {
     pub waiting: usize,
 }
 
+impl std::ops::Add for Reads {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            threads: self.threads + other.threads,
+            busy: self.busy + other.busy,
+            overdue: self.overdue + other.overdue,
+            waiting: self.waiting + other.waiting,
+        }
+    }
+}
+
 struct Shared {
     pool: Arc<Pool>,
     overdue: AtomicUsize,

@@ -1,26 +1,32 @@
 //! A process that a broker asks about, by a descriptor that leads to it.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
 
 use super::{Delegated, Subject, identify};
 use crate::{
-    error::PeerError,
-    passed::{Lead, Leads},
+    error::{PeerError, Step},
     probe::Kernel,
     stream::OtherSenders,
 };
 
 impl Subject<Delegated> {
-    /// The process of a pidfd, as it is now; or the one that is at the other end of a connected Unix
-    /// socket, as it was when it connected and still has to be.
-    ///
-    /// # Errors
-    /// As [`Subject::accept`].
-    pub fn behind(lead: Lead, kernel: &Kernel) -> Result<Self, PeerError> {
-        let who = match lead.0 {
-            Leads::Process(pidfd) => identify::delegated(pidfd, kernel)?,
-            Leads::Connection(socket) => identify::connected(socket.as_fd(), kernel)?,
-        };
-        Ok(Self::new(kernel, who, OtherSenders::Refused))
+    /// The process of a pidfd, as it is now.
+    pub(crate) fn of_pidfd(pidfd: BorrowedFd<'_>, kernel: &Kernel) -> Result<Self, PeerError> {
+        // One of our own: it is harmless to close, and what was passed stays where it is.
+        let own = pidfd.try_clone_to_owned().map_err(|error| {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            PeerError::of_errno(Step::PidfdOpen, errno)
+        })?;
+        Ok(Self::new(kernel, identify::delegated(own, kernel)?, OtherSenders::Refused))
+    }
+
+    /// The process at the other end of a Unix socket, as it was when it connected and still has to be.
+    pub(crate) fn of_connection(
+        socket: BorrowedFd<'_>,
+        kernel: &Kernel,
+    ) -> Result<Self, PeerError> {
+        Ok(Self::new(kernel, identify::connected(socket, kernel)?, OtherSenders::Refused))
     }
 }

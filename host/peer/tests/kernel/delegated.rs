@@ -9,6 +9,7 @@ use std::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::net::{UnixDatagram, UnixListener, UnixStream},
     },
+    time::Duration,
 };
 
 use rustix::{
@@ -16,10 +17,15 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use witgate_facts::FactSource as _;
-use witgate_peer::{Change, Delegated, Passed, PeerError, Stranger, Subject};
+use witgate_peer::{
+    BrokerStream, Change, Confirmed, Delegated, NoSubject, PeerError, Stranger, Subject,
+};
 use witgate_testkit::{child::Actor, fuse::SlowFile};
 
 use crate::scene::{Scene, until};
+
+/// Generous: machines are shared.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends a line and descriptors.
 fn pass(broker: &UnixStream, fds: &[BorrowedFd<'_>]) {
@@ -32,21 +38,30 @@ fn pass(broker: &UnixStream, fds: &[BorrowedFd<'_>]) {
     assert_eq!(sendmsg(broker, &line, &mut control, SendFlags::empty()).unwrap(), 7);
 }
 
-/// What the daemon receives of that.
-async fn received(scene: &Scene, fds: &[BorrowedFd<'_>]) -> Vec<Passed> {
+/// The daemon's end of a broker's connection, once it has received that.
+async fn received(scene: &Scene, fds: &[BorrowedFd<'_>]) -> BrokerStream {
     let broker = UnixStream::connect(scene.broker_socket()).unwrap();
     pass(&broker, fds);
-    let (subject, socket) = scene.accept_broker();
-    let (mut passed, mut line) = (Vec::new(), [0; 64]);
-    let mut stream = subject.broker_stream(socket);
-    let read = stream.receive(&mut line, &mut passed).await.unwrap();
-    assert_eq!(&line[..read], b"attest\n");
-    passed
+    let (subject, stream) = scene.accept_broker();
+    let line = stream.receive(&subject, &scene.reader, PATIENCE).await.unwrap();
+    assert_eq!(line, b"attest\n");
+    stream
 }
 
-async fn behind(scene: &Scene, fd: BorrowedFd<'_>) -> Result<Subject<Delegated>, PeerError> {
-    let passed = received(scene, &[fd]).await.pop().unwrap();
-    Subject::behind(passed.lead(&scene.kernel).unwrap(), &scene.kernel)
+async fn behind(scene: &Scene, fd: BorrowedFd<'_>) -> Result<Subject<Delegated>, NoSubject> {
+    let stream = received(scene, &[fd]).await;
+    let subject = stream.behind(&scene.kernel);
+    stream.close(&scene.reader, 0, ()).await;
+    subject
+}
+
+/// The test as its own broker, confirmed.
+async fn recipient(scene: &Scene) -> Confirmed<()> {
+    let _broker = UnixStream::connect(scene.broker_socket()).unwrap();
+    let (subject, stream) = scene.accept_broker();
+    let facts = scene.all(&subject).await;
+    stream.close(&scene.reader, 0, ()).await;
+    subject.confirm(subject.bind(facts).map(drop)).unwrap()
 }
 
 fn pidfd(actor: &Actor) -> OwnedFd {
@@ -62,7 +77,7 @@ async fn a_pidfd_leads_to_its_process() {
     assert_eq!(subject.credentials().groups, [40, 50]);
     let facts = scene.all(&subject).await;
     assert_eq!(facts.comm(), Ok(&b"worker"[..]));
-    subject.confirm(subject.bind(facts)).unwrap();
+    subject.confirm_for(subject.bind(facts), recipient(&scene).await).unwrap();
     assert!(!subject.challenged());
 }
 
@@ -74,7 +89,7 @@ async fn a_connection_leads_to_who_opened_it() {
     let subject = behind(&scene, end.as_fd()).await.unwrap();
     assert_eq!((subject.pid().as_raw(), subject.uid()), (actor.pid(), 34));
     let facts = scene.all(&subject).await;
-    subject.confirm(subject.bind(facts)).unwrap();
+    subject.confirm_for(subject.bind(facts), recipient(&scene).await).unwrap();
 }
 
 // #16, #17: a connection says who somebody was.
@@ -85,7 +100,7 @@ async fn a_connection_of_somebody_who_has_changed_ids_is_refused() {
     let end = scene.stream();
     let actor = actor.uid(34);
     let error = behind(&scene, end.as_fd()).await.unwrap_err();
-    assert!(matches!(error, PeerError::CredentialsChanged { .. }), "{error}");
+    assert!(matches!(error, NoSubject::Peer(PeerError::CredentialsChanged { .. })), "{error}");
     drop(actor);
 }
 
@@ -99,11 +114,11 @@ async fn whoever_has_exited_is_nobody() {
     reaped.reap();
     // Whoever has its number now is not it.
     let _victim = Actor::spawn_as(reaped.pid());
-    assert_eq!(behind(&scene, fd.as_fd()).await.unwrap_err(), PeerError::PeerExited);
+    assert_eq!(behind(&scene, fd.as_fd()).await.unwrap_err(), PeerError::PeerExited.into());
     let (fd, end) = (pidfd(&zombie), scene.stream());
     zombie.exit(0);
-    assert_eq!(behind(&scene, fd.as_fd()).await.unwrap_err(), PeerError::PeerExited);
-    assert_eq!(behind(&scene, end.as_fd()).await.unwrap_err(), PeerError::PeerExited);
+    assert_eq!(behind(&scene, fd.as_fd()).await.unwrap_err(), PeerError::PeerExited.into());
+    assert_eq!(behind(&scene, end.as_fd()).await.unwrap_err(), PeerError::PeerExited.into());
 }
 
 // #2, #11
@@ -115,13 +130,14 @@ async fn whoever_changes_after_the_facts_is_not_answered_about() {
     let facts = scene.all(&subject).await;
     execs.exec("/bin/sleep", &["1000"]);
     until("exec", || subject.still_as(&facts).is_err());
-    let error = subject.confirm(subject.bind(facts)).unwrap_err();
+    let error = subject.confirm_for(subject.bind(facts), recipient(&scene).await).unwrap_err();
     let changed = [Change::Executable, Change::Program];
     assert!(changed.map(|change| PeerError::SubjectChanged { change }).contains(&error), "{error}");
     let subject = behind(&scene, pidfd(&exits).as_fd()).await.unwrap();
     let facts = scene.all(&subject).await;
     exits.exit(0);
-    assert_eq!(subject.confirm(subject.bind(facts)).unwrap_err(), PeerError::PeerExited);
+    let error = subject.confirm_for(subject.bind(facts), recipient(&scene).await).unwrap_err();
+    assert_eq!(error, PeerError::PeerExited);
 }
 
 #[tokio::test]
@@ -150,10 +166,10 @@ async fn what_leads_to_no_process_is_told_by_its_name() {
         (memory.as_fd(), "/memfd:anon_inode:[pidfd]"),
         (thread.as_fd(), "a pidfd of one thread"),
     ] {
-        let passed = received(&scene, &[fd]).await.pop().unwrap();
-        let (error, passed) = passed.lead(&scene.kernel).unwrap_err();
-        assert!(error.found.starts_with(name), "{error}");
-        passed.close(&scene.reader, 0, ()).await;
+        let NoSubject::NoLead { found } = behind(&scene, fd).await.unwrap_err() else {
+            panic!("{name}");
+        };
+        assert!(found.starts_with(name), "{found}");
     }
     let unconnected = rustix::net::socket(
         rustix::net::AddressFamily::UNIX,
@@ -161,21 +177,37 @@ async fn what_leads_to_no_process_is_told_by_its_name() {
         None,
     );
     let error = behind(&scene, unconnected.unwrap().as_fd()).await.unwrap_err();
-    assert_eq!(error, PeerError::PeerUnknown { why: Stranger::NoPeer });
+    assert_eq!(error, PeerError::PeerUnknown { why: Stranger::NoPeer }.into());
+}
+
+/// Sends a line with this many copies of one descriptor.
+fn pass_many(broker: &UnixStream, fd: BorrowedFd<'_>, count: usize) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = vec![fd; count];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+    let line = [IoSlice::new(b"attest\n")];
+    assert_eq!(sendmsg(broker, &line, &mut control, SendFlags::empty()).unwrap(), 7);
 }
 
 #[tokio::test]
-async fn of_many_descriptors_no_more_than_two_come() {
+async fn there_must_be_one_descriptor() {
     let scene = Scene::new();
-    assert!(received(&scene, &[]).await.is_empty());
+    let stream = received(&scene, &[]).await;
+    assert_eq!(stream.behind(&scene.kernel).unwrap_err(), NoSubject::Nothing);
+    stream.close(&scene.reader, 0, ()).await;
     let file = File::open("/etc/passwd").unwrap();
     let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let passed = received(&scene, &[file.as_fd(); 8]).await;
-    assert_eq!(passed.len(), 2);
-    for passed in passed {
-        passed.close(&scene.reader, 0, ()).await;
+    for count in [2, 8, 253] {
+        let broker = UnixStream::connect(scene.broker_socket()).unwrap();
+        pass_many(&broker, file.as_fd(), count);
+        let (subject, stream) = scene.accept_broker();
+        stream.receive(&subject, &scene.reader, PATIENCE).await.unwrap();
+        assert_eq!(stream.behind(&scene.kernel).unwrap_err(), NoSubject::Many);
+        // Other tests open and close some, too.
+        assert!(std::fs::read_dir("/proc/self/fd").unwrap().count() < before + 100);
+        stream.close(&scene.reader, 0, ()).await;
     }
-    // Other tests open and close some, too.
     until("closed", || std::fs::read_dir("/proc/self/fd").unwrap().count() <= before + 4);
 }
 
@@ -188,16 +220,54 @@ async fn a_descriptor_that_hangs_is_told_and_closed_where_it_hurts_nobody() {
     let slow = SlowFile::mount(&place, b"content".to_vec()).unwrap();
     let file = File::open(slow.path()).unwrap();
     let hold = slow.hold();
-    let passed = received(&scene, &[file.as_fd()]).await.pop().unwrap();
-    let (error, passed) = passed.lead(&scene.kernel).unwrap_err();
-    assert_eq!(error.found, slow.path().to_str().unwrap());
+    let stream = received(&scene, &[file.as_fd()]).await;
+    let found = slow.path().to_str().unwrap().to_owned();
+    assert_eq!(stream.behind(&scene.kernel).unwrap_err(), NoSubject::NoLead { found });
     let (held, released) = std::sync::mpsc::channel::<()>();
-    passed.close(&scene.reader, 1001, held).await;
+    stream.close(&scene.reader, 1001, held).await;
     // A child that another test starts may have a copy to close, too.
     until("a thread closes it", || slow.waiting() >= 1 && scene.reader.reads().busy == 1);
     assert_eq!(released.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
     hold.end();
     released.recv().unwrap_err();
+}
+
+/// A TCP socket that was left with something unsent and waits for it when it is closed.
+fn lingering() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let theirs = listener.accept().unwrap().0;
+    rustix::net::sockopt::set_socket_linger(&ours, Some(Duration::from_secs(600))).unwrap();
+    ours.set_nonblocking(true).unwrap();
+    while (&ours).write(&[0; 65536]).is_ok() {}
+    (ours, theirs)
+}
+
+/// What hangs when it is let go of does so on a thread of its own, whoever lets go of it: we who close it,
+/// the kernel because there were too many or because nobody received it.
+#[tokio::test]
+async fn what_lingers_lingers_where_it_hurts_nobody() {
+    let scene = Scene::new();
+    for count in [0, 1, 3] {
+        let (hangs, other_end) = lingering();
+        let broker = UnixStream::connect(scene.broker_socket()).unwrap();
+        pass_many(&broker, hangs.as_fd(), count.max(1));
+        drop(hangs);
+        let (subject, stream) = scene.accept_broker();
+        if count > 0 {
+            // It may not even come back from receiving.
+            let received =
+                stream.receive(&subject, &scene.reader, Duration::from_millis(200)).await;
+            assert!(count == 3 || received.is_ok(), "{received:?}");
+        }
+        let (held, released) = std::sync::mpsc::channel::<()>();
+        stream.close(&scene.reader, 0, held).await;
+        until("a thread lingers", || scene.reader.reads().busy >= 1);
+        assert_eq!(released.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty), "{count}");
+        drop(other_end);
+        released.recv().unwrap_err();
+        until("it is over", || scene.reader.reads().busy == 0);
+    }
 }
 
 // #19

@@ -14,8 +14,8 @@ use std::{
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use witgate_facts::FactSet;
 use witgate_peer::{
-    Connected, FactReader, Kernel, OtherSenders, PeerError, PeerStream, Pid, ProcessFacts,
-    ReadSettings, Subject,
+    BrokerStream, Connected, FactReader, Kernel, OtherSenders, PeerError, PeerStream, Pid,
+    ProcessFacts, ReadSettings, Subject,
 };
 use witgate_testkit::child::Actor;
 
@@ -74,11 +74,11 @@ impl Scene {
     }
 
     /// A broker that has connected.
-    pub(crate) fn accept_broker(&self) -> (Subject<Connected>, tokio::net::UnixStream) {
+    pub(crate) fn accept_broker(&self) -> (Subject<Connected>, BrokerStream) {
         let socket = self.broker.get().unwrap().accept().unwrap().0;
         socket.set_nonblocking(true).unwrap();
-        let socket = tokio::net::UnixStream::from_std(socket).unwrap();
-        (Subject::accept(&socket, &self.kernel).unwrap(), socket)
+        let stream = BrokerStream::new(tokio::net::UnixStream::from_std(socket).unwrap());
+        (Subject::accept(&stream, &self.kernel).unwrap(), stream)
     }
 
     /// Somebody who has connected, and who that is.
