@@ -74,8 +74,11 @@ pub struct AttestAnswer {
     pub policy_revision: String,
     /// Whether the process proved that it, and not a program that it ran since, is asking.
     pub challenged: bool,
-    /// Who asked.
+    /// Who asked; or, if there is a `broker`, whom it asked about.
     pub you: You,
+    /// Who asked on its own account about another process. Then that process did not ask for this.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub broker: Option<You>,
 }
 
 /// What an `attest` is answered with.
@@ -173,7 +176,15 @@ impl AttestAnswer {
             policy_revision,
             challenged,
             you,
+            broker: None,
         })
+    }
+
+    /// Says that another process asked than the one that this is about.
+    #[must_use]
+    pub fn asked_by(mut self, broker: Option<You>) -> Self {
+        self.broker = broker;
+        self
     }
 }
 

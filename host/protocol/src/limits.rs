@@ -63,6 +63,10 @@ pub const CONNECTIONS_TOTAL: usize = 1024;
 /// connections.
 pub const WATCHES_PER_BUCKET: usize = 16;
 
+/// Connections of brokers of one uid at a time. Each holds what was passed besides what every
+/// connection holds, and lasts for one question.
+pub const BROKERS_PER_UID: usize = 16;
+
 /// Default. Requests a second that one bucket may make in the long run: at about 0.1 ms of CPU
 /// each, a twentieth of one core.
 pub const REQUESTS_PER_SECOND: u32 = 500;

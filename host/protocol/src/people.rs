@@ -42,6 +42,17 @@ fn you(you: &You) -> String {
     text
 }
 
+/// Whom it is about, and who asked where that is another.
+fn about(lines: &mut Lines, who: &You, broker: Option<&You>) {
+    match broker {
+        Some(broker) => {
+            lines.line("broker", &format!("{} asked about", you(broker)));
+            lines.line("process", &you(who));
+        }
+        None => lines.line("you", &you(who)),
+    }
+}
+
 impl AttestAnswer {
     /// The answer in a few lines, each with a line feed.
     #[must_use]
@@ -52,7 +63,7 @@ impl AttestAnswer {
             lines.line(word, &format!("{} until {}", identity.id, identity.expires_at));
             word = "";
         }
-        lines.line("you", &you(&self.you));
+        about(&mut lines, &self.you, self.broker.as_ref());
         lines.line("why", &format!("witgate why {}", self.decision_id));
         lines.0
     }
@@ -73,7 +84,7 @@ impl Problem {
             lines.line("retry", &format!("in {seconds} s"));
         }
         if let Some(who) = &self.you {
-            lines.line("you", &you(who));
+            about(&mut lines, who, self.broker.as_ref());
         }
         if let Some(help) = &self.help {
             lines.line("help", help);

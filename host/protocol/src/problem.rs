@@ -30,9 +30,12 @@ pub struct Problem {
     /// Seconds to wait before asking again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_after_seconds: Option<u32>,
-    /// Who asked, as far as it is known.
+    /// Who asked, as far as it is known; or, if there is a `broker`, whom it asked about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub you: Option<You>,
+    /// Who asked about another process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub broker: Option<You>,
     /// What to tell the operator.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
@@ -58,6 +61,7 @@ impl Problem {
             decision_id: None,
             retry_after_seconds: None,
             you: None,
+            broker: None,
             help: None,
         }
     }
@@ -78,6 +82,13 @@ impl Problem {
     #[must_use]
     pub fn about(mut self, you: You) -> Self {
         self.you = Some(you);
+        self
+    }
+
+    /// Says that another process asked than the one that this is about.
+    #[must_use]
+    pub fn asked_by(mut self, broker: Option<You>) -> Self {
+        self.broker = broker;
         self
     }
 

@@ -42,6 +42,8 @@ pub enum Reason {
     ChallengeFailed,
     /// Not a request.
     BadRequest,
+    /// Who asks may not ask about others.
+    NotABroker,
     /// Not a path.
     NotFound,
     /// Not a method.
@@ -122,7 +124,7 @@ impl Row {
 
 impl Reason {
     /// All reasons, in the order of the documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoMatchingEntry,
         Self::DeniedByRule,
         Self::TemplateIncomplete,
@@ -138,6 +140,7 @@ impl Reason {
         Self::SenderDiffers,
         Self::ChallengeFailed,
         Self::BadRequest,
+        Self::NotABroker,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::TooLarge,
@@ -231,6 +234,9 @@ impl Reason {
                 "The program that connected did not answer the challenge; open another connection."),
             Self::BadRequest => Row::request("bad_request", 400, "InvalidArgument", "Not a request",
                 "The request could not be understood."),
+            Self::NotABroker => Row::request("not_a_broker", 403, "PermissionDenied", "Not a broker",
+                "This user may not ask about other processes; the daemon's configuration says who may.")
+                .blames(Fault::Operator),
             Self::NotFound => Row::request("not_found", 404, "Unimplemented", "Nothing here",
                 "The paths are /v1/attest, /v1/whoami, /v1/watch and /v1/health."),
             Self::MethodNotAllowed => Row::request("method_not_allowed", 405, "Unimplemented",

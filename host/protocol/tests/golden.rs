@@ -70,6 +70,9 @@ fn deny() -> Problem {
 fn attest() {
     golden("attest_allow", &allow());
     golden("attest_deny", &deny());
+    let broker = || Some(You { exe: Some("/usr/bin/agent".to_owned()), ..You::new(77, 0) });
+    golden("attest_broker_allow", &allow().asked_by(broker()));
+    golden("attest_broker_deny", &deny().asked_by(broker()));
     golden(
         "attest_deny_hostile",
         &Problem::new(Reason::DeniedByRule).decided(id()).about(hostile()),
@@ -120,6 +123,8 @@ fn request_faults() {
 fn for_people() {
     same_as_file("attest_allow.txt", allow().for_people().as_bytes());
     same_as_file("attest_deny.txt", deny().for_people().as_bytes());
+    let broker = allow().asked_by(Some(nginx())).for_people();
+    same_as_file("attest_broker_allow.txt", broker.as_bytes());
     let hostile = Problem::new(Reason::DeniedByRule).decided(id()).about(hostile());
     same_as_file("attest_deny_hostile.txt", hostile.for_people().as_bytes());
 }

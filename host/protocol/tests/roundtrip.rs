@@ -14,8 +14,9 @@ prop_compose! {
 
 prop_compose! {
     fn any_problem()(reason in prop::sample::select(Reason::ALL.as_slice()), you in any_you(),
+                     broker in prop::option::of(any_you()),
                      millis: u64, random: [u8; 10], decided: bool, wait: Option<u32>) -> Problem {
-        let mut problem = Problem::new(reason).about(you);
+        let mut problem = Problem::new(reason).about(you).asked_by(broker);
         if decided {
             let node = NodeName::from_hostname("n");
             problem = problem.decided(DecisionId::new(&node, millis, random));
@@ -49,7 +50,7 @@ proptest! {
     #[test]
     fn lines_for_people_hold_no_control_characters(problem in any_problem()) {
         let text = problem.for_people();
-        prop_assert!(text.ends_with('\n') && text.lines().count() <= 4, "{:?}", text);
+        prop_assert!(text.ends_with('\n') && text.lines().count() <= 5, "{:?}", text);
         for line in text.split_terminator('\n') {
             prop_assert!(!line.chars().any(char::is_control), "{:?}", text);
         }
