@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::Hash,
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -37,6 +38,8 @@ pub struct AdmissionLimits {
     pub connections_total: usize,
     /// Watch streams of one bucket; they are held for hours.
     pub watches_per_bucket: usize,
+    /// Connections of brokers of one uid.
+    pub brokers_per_uid: usize,
     /// New connections, and requests, of one bucket in a second.
     pub per_second: u32,
     /// How many of them may come at once.
@@ -78,7 +81,8 @@ pub struct Admission {
     connections: DefaultKeyedRateLimiter<Bucket>,
     requests: DefaultKeyedRateLimiter<Bucket>,
     open: Arc<Mutex<Open>>,
-    watches: Arc<Mutex<HashMap<Bucket, usize>>>,
+    watches: Counts<Bucket>,
+    brokers: Counts<u32>,
 }
 
 /// How many connections are open, and whose.
@@ -172,6 +176,7 @@ impl Admission {
             requests: DefaultKeyedRateLimiter::keyed(quota),
             open: Arc::default(),
             watches: Arc::default(),
+            brokers: Arc::default(),
             limits,
         }
     }
@@ -209,13 +214,15 @@ impl Admission {
     /// # Errors
     /// [`Shed::Connections`] if its bucket has too many such streams.
     pub fn watch(&self, bucket: &Bucket) -> Result<WatchPermit, Shed> {
-        let mut watches = lock(&self.watches);
-        let count = watches.entry(bucket.clone()).or_default();
-        if *count >= self.limits.watches_per_bucket {
-            return Err(Shed::Connections);
-        }
-        *count += 1;
-        Ok(WatchPermit { bucket: bucket.clone(), watches: Arc::clone(&self.watches) })
+        CountedPermit::of(&self.watches, bucket.clone(), self.limits.watches_per_bucket)
+    }
+
+    /// A connection is that of a broker, which holds more than others do.
+    ///
+    /// # Errors
+    /// [`Shed::Connections`] if this uid has too many such connections.
+    pub fn broker(&self, uid: u32) -> Result<BrokerPermit, Shed> {
+        CountedPermit::of(&self.brokers, uid, self.limits.brokers_per_uid)
     }
 
     /// A request arrived on an open connection.
@@ -258,21 +265,40 @@ impl Drop for Permit {
     }
 }
 
+type Counts<K> = Arc<Mutex<HashMap<K, usize>>>;
+
 /// A stream's place; given back when this is dropped.
+pub type WatchPermit = CountedPermit<Bucket>;
+/// The place of a broker's connection; given back when this is dropped.
+pub type BrokerPermit = CountedPermit<u32>;
+
+/// One of so many places of a kind.
 #[derive(Debug)]
-pub struct WatchPermit {
-    bucket: Bucket,
-    watches: Arc<Mutex<HashMap<Bucket, usize>>>,
+pub struct CountedPermit<K: Eq + Hash> {
+    key: K,
+    counts: Counts<K>,
 }
 
-impl Drop for WatchPermit {
+impl<K: Eq + Hash + Clone> CountedPermit<K> {
+    fn of(counts: &Counts<K>, key: K, most: usize) -> Result<Self, Shed> {
+        let mut held = lock(counts);
+        let count = held.entry(key.clone()).or_default();
+        if *count >= most {
+            return Err(Shed::Connections);
+        }
+        *count += 1;
+        Ok(Self { key, counts: Arc::clone(counts) })
+    }
+}
+
+impl<K: Eq + Hash> Drop for CountedPermit<K> {
     fn drop(&mut self) {
-        release(&mut lock(&self.watches), &self.bucket);
+        release(&mut lock(&self.counts), &self.key);
     }
 }
 
 /// Takes one off, and forgets who has none left: the maps are as large as what is open.
-fn release<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+fn release<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
@@ -290,6 +316,7 @@ mod tests {
             connections_per_bucket: connections,
             connections_total: total,
             watches_per_bucket: 2,
+            brokers_per_uid: 2,
             per_second: 1,
             burst,
         })
@@ -367,6 +394,16 @@ mod tests {
         assert!((3..=4).contains(&passed), "{passed}");
         assert!(matches!(admission.request(&flood), Err(Shed::Rate { .. })));
         assert_eq!(admission.request(&bucket(0, "/docker/b")), Ok(()));
+    }
+
+    #[test]
+    fn brokers_of_one_uid_leave_places_for_those_of_another() {
+        let admission = admission(10, 10, 10);
+        let [first, _second] = [1, 1].map(|uid| admission.broker(uid).unwrap());
+        assert_eq!(admission.broker(1).unwrap_err(), Shed::Connections);
+        let _other = admission.broker(2).unwrap();
+        drop(first);
+        let _third = admission.broker(1).unwrap();
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub struct Told(WhoamiAnswer);
 
 impl Grant {
     /// The only way to a grant: the process was confirmed after the answer about it was complete
-    /// and its audit record written.
+    /// and its audit record written. One that somebody asked about is confirmed only together with whoever
+    /// gets the answer, see [`witgate_peer::Subject::confirm_for`].
     pub(crate) fn seal(confirmed: Confirmed<AttestAnswer>) -> Self {
         Self(confirmed.into_inner())
     }
@@ -44,6 +45,12 @@ impl Refusal {
 impl Told {
     pub(crate) fn seal(confirmed: Confirmed<WhoamiAnswer>) -> Self {
         Self(confirmed.into_inner())
+    }
+}
+
+impl From<Result<Grant, Problem>> for Answer {
+    fn from(decided: Result<Grant, Problem>) -> Self {
+        decided.map_or_else(|problem| Self::Refused(Refusal::new(problem)), Self::Granted)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A decision as it stands before the last look at the process.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use witgate_attestor::Attestation;
@@ -30,6 +30,7 @@ pub(crate) struct Request {
     tier: String,
     challenged: bool,
     sender: Option<SenderView>,
+    broker: Option<You>,
 }
 
 impl Request {
@@ -51,7 +52,13 @@ impl Request {
             tier: subject.tier().to_string(),
             challenged: subject.challenged(),
             sender: subject.other_sender().map(SenderView::from),
+            broker: None,
         }
+    }
+
+    /// Of somebody who asks about another process.
+    pub(crate) fn asked_by(self, broker: You) -> Self {
+        Self { broker: Some(broker), ..self }
     }
 
     fn why(
@@ -75,6 +82,7 @@ impl Request {
             sender: self.sender,
             tier: self.tier.clone(),
             you: self.you.clone(),
+            broker: self.broker.clone(),
             facts: Vec::new(),
             attestors: Vec::new(),
             granted: Vec::new(),
@@ -114,13 +122,15 @@ fn verdict_of(reason: Reason) -> Verdict {
 /// The words to the workload: never what it lacked.
 pub(crate) fn problem(why: &Why) -> Problem {
     let reason = why.reason.unwrap_or(Reason::Internal);
-    Problem::new(reason).decided(why.id.clone()).about(why.you.clone())
+    let problem = Problem::new(reason).decided(why.id.clone()).about(why.you.clone());
+    problem.asked_by(why.broker.clone())
 }
 
 /// As [`problem`], for a process of which nothing is known for certain any more: no program, no
 /// container, only what the socket said.
 pub(crate) fn problem_about_nobody(why: &Why) -> Problem {
-    problem(why).about(You::new(why.you.pid, why.you.uid))
+    let least = |you: &You| You::new(you.pid, you.uid);
+    problem(why).about(least(&why.you)).asked_by(why.broker.as_ref().map(least))
 }
 
 /// The reason word for what the kernel said about the peer.
@@ -134,11 +144,14 @@ pub fn reason_of(error: &PeerError) -> Reason {
     })
 }
 
+/// What a decision answers, if the last look is right.
+pub(crate) type Drafted = Result<AttestAnswer, Problem>;
+
 /// A complete decision; only the last look is missing.
 #[derive(Debug)]
 pub(crate) struct Draft {
     why: Arc<Why>,
-    answer: Result<AttestAnswer, Problem>,
+    answer: Drafted,
 }
 
 impl Draft {
@@ -181,7 +194,7 @@ impl Draft {
         self.answer.is_ok()
     }
 
-    pub(crate) fn into_answer(self) -> Result<AttestAnswer, Problem> {
+    pub(crate) fn into_answer(self) -> Drafted {
         self.answer
     }
 }
@@ -227,13 +240,14 @@ const fn reason_of_attestor(attestation: &Attestation) -> Reason {
 
 fn answer(why: &Why) -> Option<AttestAnswer> {
     let identities = why.granted.iter().map(|granted| identity(granted, why.time)).collect();
-    AttestAnswer::new(
+    let answer = AttestAnswer::new(
         why.id.clone(),
         identities,
         why.policy_revision.clone(),
         why.challenged,
         why.you.clone(),
-    )
+    )?;
+    Some(answer.asked_by(why.broker.clone()))
 }
 
 fn identity(granted: &Granted, now: Timestamp) -> Identity {
@@ -242,13 +256,43 @@ fn identity(granted: &Granted, now: Timestamp) -> Identity {
     Identity::new(granted.id.clone(), ends, now)
 }
 
+/// A process that is not, or not as, it was.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    of_broker: bool,
+    error: PeerError,
+}
+
+impl Lost {
+    pub(crate) const fn broker(error: PeerError) -> Self {
+        Self { of_broker: true, error }
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        reason_of(&self.error)
+    }
+}
+
+impl From<PeerError> for Lost {
+    fn from(error: PeerError) -> Self {
+        Self { of_broker: false, error }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = if self.of_broker { "of the broker: " } else { "" };
+        write!(f, "{whose}{}", self.error)
+    }
+}
+
 /// What the last look found instead of the process that was decided about.
-pub(crate) fn withheld(why: &Why, error: &PeerError) -> Why {
+pub(crate) fn withheld(why: &Why, lost: &Lost) -> Why {
     let verdict = if why.verdict == Verdict::Allow { Verdict::Withheld } else { why.verdict };
     Why {
         verdict,
-        reason: Some(reason_of(error)),
-        detail: Some(error.to_string()),
+        reason: Some(lost.reason()),
+        detail: Some(lost.to_string()),
         granted: Vec::new(),
         ..why.clone()
     }

@@ -14,6 +14,7 @@
 mod admission;
 mod answer;
 pub mod audit;
+mod delegated;
 mod draft;
 mod dry_run;
 mod evidence;
@@ -28,7 +29,9 @@ pub mod why;
 mod you;
 
 pub use self::{
-    admission::{Admission, AdmissionLimits, Permit, Shed, WatchPermit},
+    admission::{
+        Admission, AdmissionLimits, BrokerPermit, CountedPermit, Permit, Shed, WatchPermit,
+    },
     answer::{Answer, Grant, Refusal, Reply, Told},
     draft::reason_of,
     dry_run::DryRunError,

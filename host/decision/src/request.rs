@@ -13,7 +13,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use witgate_attestor::Attestation;
 use witgate_identity::NodeName;
 use witgate_peer::{
-    Bound, Bucket, Challenge, Connected, FactReader, Kernel, PeerError, ProcessFacts, Subject,
+    Bound, Bucket, Challenge, Confirmed, Connected, FactReader, Kernel, PeerError, ProcessFacts,
+    Subject,
 };
 use witgate_policy::Policy;
 use witgate_protocol::{Dialect, Problem, Reason, You};
@@ -22,9 +23,9 @@ use crate::{
     Admission, Generation, Metrics, Ring, Shed, Watch,
     answer::{Answer, Grant, Refusal, Told},
     audit::{Audit, AuditError},
-    draft::{self, Draft, Request},
+    draft::{self, Draft, Drafted, Lost, Request},
     watch,
-    why::{Verdict, Why},
+    why::{Protocol, Verdict, Why},
     you,
 };
 
@@ -176,15 +177,17 @@ impl Decider {
     ) -> (Answer, Option<Arc<ProcessFacts>>) {
         let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
         let mut kept = None;
-        let Ok(_place) = self.under_way.try_acquire() else {
-            let problem = draft::problem(&request.refused(None, Reason::NotReady, String::new()));
-            return (Answer::Refused(Refusal::new(problem)), None);
+        let answer = match self.place(&request) {
+            Ok(_place) => self.decide(caller, &request, &mut kept).await,
+            Err(problem) => Err(problem),
         };
-        let answer = match self.decide(caller, &request, &mut kept).await {
-            Ok(grant) => Answer::Granted(grant),
-            Err(problem) => Answer::Refused(Refusal::new(problem)),
-        };
-        (answer, kept)
+        (answer.into(), kept)
+    }
+
+    /// A place among the decisions under way, as long as any may begin.
+    pub(crate) fn place(&self, request: &Request) -> Result<SemaphorePermit<'_>, Problem> {
+        let refused = || request.refused(None, Reason::NotReady, String::new());
+        self.under_way.try_acquire().map_err(|_| draft::problem(&refused()))
     }
 
     /// Answers `whoami`: what the kernel says, without plugins and entries, and unrecorded.
@@ -221,9 +224,22 @@ impl Decider {
         kept: &mut Option<Arc<ProcessFacts>>,
     ) -> Result<Grant, Problem> {
         let subject = &caller.subject;
+        let (generation, facts) = self.begin(caller, subject, request).await?;
+        *kept = Some(Arc::clone(&facts));
+        let draft = self.draft(request, subject, &generation, facts).await?;
+        self.conclude(draft, &generation.policy, |draft| Ok(subject.confirm(draft)?))
+    }
+
+    /// Lets the caller in and collects the facts of whom it is about.
+    pub(crate) async fn begin<S>(
+        &self,
+        caller: &Caller,
+        subject: &Subject<S>,
+        request: &Request,
+    ) -> Result<(Arc<Generation>, Arc<ProcessFacts>), Problem> {
         let generation = self.generation();
-        let generation = generation.as_deref();
-        self.admit(caller).map_err(|shed| self.refuse_shed(request, generation, shed))?;
+        self.admit(caller)
+            .map_err(|shed| self.refuse_shed(request, generation.as_deref(), shed))?;
         let Some(generation) = generation else {
             return Err(draft::problem(&request.refused(None, Reason::NotReady, String::new())));
         };
@@ -231,13 +247,23 @@ impl Decider {
         let facts = subject
             .collect(wanted, &self.config.reader)
             .await
-            .map_err(|error| self.refuse_peer(request, generation, &error))?;
-        *kept = Some(Arc::clone(&facts));
+            .map_err(|error| self.refuse_peer(request, &generation, &error.into()))?;
+        Ok((generation, facts))
+    }
+
+    /// From facts to a decision that is on record.
+    pub(crate) async fn draft<S>(
+        &self,
+        request: &Request,
+        subject: &Subject<S>,
+        generation: &Generation,
+        facts: Arc<ProcessFacts>,
+    ) -> Result<Bound<Draft>, Problem> {
         let attested = subject.bind(facts).map_async(|facts| self.run(generation, facts)).await;
         let draft =
             attested.map(|(facts, said)| Draft::new(request, generation, subject, &facts, said));
         self.record(draft.for_audit(), &generation.policy)?;
-        self.confirm(subject, draft, &generation.policy)
+        Ok(draft)
     }
 
     /// The question that a process answers to show that it, and not what it became or gave its
@@ -280,24 +306,29 @@ impl Decider {
     }
 
     /// A decision against the caller for what the kernel said of it; recorded like any other.
-    pub fn refuse(&self, caller: &Caller, dialect: Dialect, error: &PeerError) -> Problem {
-        self.refuse_for(caller, dialect, draft::reason_of(error), error.to_string())
+    pub fn refuse(
+        &self,
+        caller: &Caller,
+        protocol: impl Into<Protocol>,
+        error: &PeerError,
+    ) -> Problem {
+        self.refuse_for(caller, protocol.into(), draft::reason_of(error), error.to_string())
     }
 
     /// A decision against a caller that did not answer, or wrongly.
     pub fn refuse_unanswered(&self, caller: &Caller, dialect: Dialect, saw: &str) -> Problem {
         self.unanswered();
-        self.refuse_for(caller, dialect, Reason::ChallengeFailed, saw.to_owned())
+        self.refuse_for(caller, dialect.into(), Reason::ChallengeFailed, saw.to_owned())
     }
 
     fn refuse_for(
         &self,
         caller: &Caller,
-        dialect: Dialect,
+        protocol: Protocol,
         reason: Reason,
         detail: String,
     ) -> Problem {
-        let request = Request::begin(&self.config.node, &caller.subject, dialect.into());
+        let request = Request::begin(&self.config.node, &caller.subject, protocol);
         let generation = self.generation();
         let why = request.refused(generation.as_deref(), reason, detail);
         let problem = draft::problem_about_nobody(&why);
@@ -347,25 +378,24 @@ impl Decider {
     }
 
     fn append(&self, why: &Why) -> Result<(), AuditError> {
-        let cause = why.reason.map_or("", Reason::as_str);
-        self.config.audit.append(draft::class(why), why.you.uid, cause, why).map(drop)
+        self.config.audit.append(draft::class(why), why.account(), &why.cause(), why).map(drop)
     }
 
     /// The last look, the answer, and the memory of it.
-    fn confirm(
+    pub(crate) fn conclude(
         &self,
-        subject: &Subject<Connected>,
         draft: Bound<Draft>,
         policy: &Arc<Policy>,
+        confirm: impl FnOnce(Bound<Drafted>) -> Result<Confirmed<Drafted>, Lost>,
     ) -> Result<Grant, Problem> {
         let why = Arc::clone(draft.for_audit().why());
-        match subject.confirm(draft.map(Draft::into_answer)) {
+        match confirm(draft.map(Draft::into_answer)) {
             Ok(confirmed) => {
                 self.publish(&why, Some(policy));
                 confirmed.transpose().map(Grant::seal)
             }
-            Err(error) => {
-                let withheld = draft::withheld(&why, &error);
+            Err(lost) => {
+                let withheld = draft::withheld(&why, &lost);
                 let problem = draft::problem_about_nobody(&withheld);
                 self.remember(withheld, Some(policy));
                 Err(problem)
@@ -384,13 +414,13 @@ impl Decider {
         problem
     }
 
-    fn refuse_peer(
+    pub(crate) fn refuse_peer(
         &self,
         request: &Request,
         generation: &Generation,
-        error: &PeerError,
+        lost: &Lost,
     ) -> Problem {
-        let why = request.refused(Some(generation), draft::reason_of(error), error.to_string());
+        let why = request.refused(Some(generation), lost.reason(), lost.to_string());
         let problem = draft::problem(&why);
         self.remember(why, Some(&generation.policy));
         problem
@@ -422,12 +452,13 @@ fn log(why: &Why) {
         let id = why.granted.first().map(|granted| granted.id.as_str());
         tracing::debug!(
             decision.id = %why.id, peer.pid = you.pid, peer.uid = you.uid, process.exe = you.exe,
-            workload.spiffe_id = id, policy.revision = %why.policy_revision, "Allowed"
+            broker.pid = why.broker.as_ref().map(|broker| broker.pid), workload.spiffe_id = id, policy.revision = %why.policy_revision, "Allowed"
         );
     } else {
         tracing::info!(
             decision.id = %why.id, decision = %why.verdict, decision.reason = why.reason.map(Reason::as_str),
             peer.pid = you.pid, peer.uid = you.uid, process.exe = you.exe,
+            broker.pid = why.broker.as_ref().map(|broker| broker.pid),
             policy.revision = %why.policy_revision, "Refused"
         );
     }

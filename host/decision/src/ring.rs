@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use witgate_identity::DecisionId;
 use witgate_policy::Policy;
-use witgate_protocol::frame::printable;
+use witgate_protocol::{You, frame::printable};
 
 use crate::why::{Verdict, Why};
 
@@ -55,8 +55,8 @@ pub struct Filter {
     pub since: Option<Timestamp>,
 }
 
-/// Which refusals count as the same: who, running what, where, refused why.
-type Cause = (u32, Option<String>, Option<String>, String);
+/// Which refusals count as the same: who, running what, where, refused why; and asked about by whom.
+type Cause = (u32, Option<String>, Option<String>, String, Option<(u32, Option<String>)>);
 
 /// The ring.
 #[derive(Debug)]
@@ -209,7 +209,8 @@ impl Inner {
 fn cause(why: &Why) -> Option<Cause> {
     let reason = why.reason?;
     let place = why.you.container.clone().or_else(|| why.you.unit.clone());
-    Some((why.you.uid, why.you.exe.clone(), place, reason.as_str().to_owned()))
+    let broker = why.broker.as_ref().map(|broker| (broker.uid, broker.exe.clone()));
+    Some((why.you.uid, why.you.exe.clone(), place, reason.as_str().to_owned(), broker))
 }
 
 impl Filter {
@@ -238,7 +239,8 @@ fn is(shown: Option<&str>, asked: &str) -> bool {
 }
 
 fn mentions(why: &Why, text: &str) -> bool {
-    let you = [&why.you.exe, &why.you.unit, &why.you.container, &why.you.user];
-    you.into_iter().flatten().any(|part| part.contains(text))
+    let you = |you: &You| [&you.exe, &you.unit, &you.container, &you.user].map(Clone::clone);
+    let named = std::iter::once(&why.you).chain(&why.broker).flat_map(you);
+    named.flatten().any(|part| part.contains(text))
         || why.granted.iter().any(|g| g.id.as_str().contains(text) || g.entry.contains(text))
 }

@@ -72,6 +72,8 @@ pub enum Protocol {
     Http,
     /// The line protocol.
     Line,
+    /// A broker, about another process.
+    Broker,
     /// Nobody asked: a dry run by an operator. It can never give anything.
     DryRun,
 }
@@ -83,6 +85,7 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Line => "line",
+            Self::Broker => "broker",
             Self::DryRun => "dry_run",
         }
     }
@@ -131,8 +134,11 @@ pub struct Why {
     pub sender: Option<SenderView>,
     /// How surely this kernel can tell processes apart: `A`, `B` or `C`.
     pub tier: String,
-    /// The process.
+    /// The process that was decided about. It asked, unless a broker did.
     pub you: You,
+    /// Who asked about it, was answered, and whose limits it counts against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<You>,
     /// What was known about it, each fact with its worth.
     #[serde(default)]
     pub facts: Vec<FactView>,
@@ -241,6 +247,20 @@ fn room(used: &Use) -> usize {
 }
 
 impl Why {
+    /// Whose limits it counts against: who asked.
+    pub(crate) fn account(&self) -> u32 {
+        self.broker.as_ref().unwrap_or(&self.you).uid
+    }
+
+    /// What refusals are counted together for in the audit log. A broker asks about many.
+    pub(crate) fn cause(&self) -> String {
+        let reason = self.reason.map_or("", Reason::as_str);
+        match &self.broker {
+            Some(_) => format!("{reason}, asked by a broker about uid {}", self.you.uid),
+            None => reason.to_owned(),
+        }
+    }
+
     /// About how many bytes it takes in memory, for the ring's bound.
     pub(crate) fn weight(&self) -> usize {
         let selectors = self.attestors.iter().flat_map(|attestor| &attestor.selectors);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use witgate_attestor::Use;
 use witgate_policy::Considered;
-use witgate_protocol::frame::printable;
+use witgate_protocol::{You, frame::printable};
 
 use super::{AttestorView, Changed, Detail, Verdict, Why};
 
@@ -28,6 +28,9 @@ fn write_all(out: &mut String, detail: &Detail) -> std::fmt::Result {
         write_changed(out, changed)?;
     }
     write_process(out, why)?;
+    if let Some(broker) = &why.broker {
+        writeln!(out, "  broker {} asked about it", brief(broker))?;
+    }
     for fact in &why.facts {
         writeln!(
             out,
@@ -88,17 +91,7 @@ fn write_changed(out: &mut String, changed: &Changed) -> std::fmt::Result {
 }
 
 fn write_process(out: &mut String, why: &Why) -> std::fmt::Result {
-    let you = &why.you;
-    write!(out, "process  pid {}  {}", you.pid, you.exe.as_deref().unwrap_or("(program unknown)"))?;
-    write!(out, "  uid {}", you.uid)?;
-    if let Some(user) = &you.user {
-        write!(out, "({user})")?;
-    }
-    for (what, value) in [("unit", &you.unit), ("container", &you.container)] {
-        if let Some(value) = value {
-            write!(out, "  {what} {value}")?;
-        }
-    }
+    write!(out, "process  {}", brief(&why.you))?;
     let challenged = if why.challenged { "challenged" } else { "not challenged" };
     writeln!(out, "  kernel tier {}, {challenged}", why.tier)?;
     match &why.sender {
@@ -109,6 +102,20 @@ fn write_process(out: &mut String, why: &Why) -> std::fmt::Result {
         ),
         None => Ok(()),
     }
+}
+
+fn brief(you: &You) -> String {
+    let exe = you.exe.as_deref().unwrap_or("(program unknown)");
+    let mut text = format!("pid {}  {exe}  uid {}", you.pid, you.uid);
+    if let Some(user) = &you.user {
+        let _ = write!(text, "({user})");
+    }
+    for (what, value) in [("unit", &you.unit), ("container", &you.container)] {
+        if let Some(value) = value {
+            let _ = write!(text, "  {what} {value}");
+        }
+    }
+    text
 }
 
 fn write_attestor(out: &mut String, attestor: &AttestorView) -> std::fmt::Result {
