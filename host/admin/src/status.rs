@@ -27,6 +27,9 @@ pub struct About {
     pub public_socket: PathBuf,
     /// Where operators ask.
     pub admin_socket: PathBuf,
+    /// Where brokers ask, if they may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_socket: Option<PathBuf>,
     /// Where the audit log is.
     pub audit_dir: PathBuf,
     /// Where entries are read from.

@@ -14,7 +14,7 @@ use witgate_peer::{Connected, Kernel, PeerStream, Subject};
 use witgate_protocol::limits;
 
 use crate::{
-    config::{AdminAccess, Roles},
+    config::AdminAccess,
     rewound::Rewound,
     take_over::{self, Estate},
 };
@@ -83,20 +83,16 @@ async fn first_bytes(stream: &mut PeerStream) -> Option<Bytes> {
 }
 
 fn viewer(access: &AdminAccess, credentials: &Credentials) -> Viewer {
-    let mut gids = credentials.groups.clone();
-    gids.push(credentials.gid);
-    Viewer { uid: credentials.uid, role: role(access, credentials.uid, &gids) }
+    Viewer { uid: credentials.uid, role: role(access, credentials) }
 }
 
 /// Root and the daemon's own uid are administrators.
-fn role(access: &AdminAccess, uid: u32, gids: &[u32]) -> Option<Role> {
+fn role(access: &AdminAccess, credentials: &Credentials) -> Option<Role> {
     let own = rustix::process::geteuid().as_raw();
-    let listed = |roles: &Roles| {
-        roles.uids.contains(&uid) || roles.gids.iter().any(|gid| gids.contains(gid))
-    };
-    if uid == 0 || uid == own || listed(&access.admin) {
+    let uid = credentials.uid;
+    if uid == 0 || uid == own || access.admin.list(credentials) {
         Some(Role::Admin)
-    } else if listed(&access.view) {
+    } else if access.view.list(credentials) {
         Some(Role::View)
     } else {
         None
@@ -106,6 +102,7 @@ fn role(access: &AdminAccess, uid: u32, gids: &[u32]) -> Option<Role> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Roles;
 
     #[test]
     fn roles_follow_uid_and_groups() {
@@ -113,11 +110,15 @@ mod tests {
             view: Roles { uids: vec![], gids: vec![50] },
             admin: Roles { uids: vec![1001], gids: vec![60] },
         };
-        assert_eq!(role(&access, 0, &[]), Some(Role::Admin));
-        assert_eq!(role(&access, 1001, &[1001]), Some(Role::Admin));
-        assert_eq!(role(&access, 1002, &[1002, 60]), Some(Role::Admin));
-        assert_eq!(role(&access, 1002, &[1002, 50]), Some(Role::View));
+        let role = |uid, gid, groups: &[u32]| {
+            role(&access, &Credentials { uid, gid, groups: groups.to_vec() })
+        };
+        assert_eq!(role(0, 0, &[]), Some(Role::Admin));
+        assert_eq!(role(1001, 1001, &[]), Some(Role::Admin));
+        assert_eq!(role(1002, 1002, &[60]), Some(Role::Admin));
+        assert_eq!(role(1002, 60, &[]), Some(Role::Admin));
+        assert_eq!(role(1002, 1002, &[50]), Some(Role::View));
         // #79: whoever is in no list gets nothing.
-        assert_eq!(role(&access, 65_534, &[65_534]), None);
+        assert_eq!(role(65_534, 65_534, &[]), None);
     }
 }

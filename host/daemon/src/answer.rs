@@ -6,6 +6,7 @@ use tokio::{
     net::UnixStream,
     time::timeout,
 };
+use witgate_decision::{Answer, Reply};
 use witgate_peer::PeerStream;
 use witgate_protocol::{
     Dialect, HealthAnswer, Outcome, Problem, Protocol, WatchEvent, WhoamiAnswer, frame::json_line,
@@ -22,6 +23,14 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
+    /// Uses an answer up.
+    pub(crate) fn of(answer: Answer) -> Self {
+        match answer.send() {
+            Reply::Attest(outcome) => Self::Outcome(outcome),
+            Reply::Whoami(answer) => Self::Whoami(answer),
+        }
+    }
+
     /// The bytes, with a line feed at the end.
     pub(crate) fn bytes(&self, dialect: Dialect) -> Vec<u8> {
         if dialect == Dialect::LinePeople {

@@ -3,6 +3,7 @@
 //! One TOML file and `conf.d/*.toml`, later files winning key by key. Every mistake in every file is
 //! reported at once, each with file, line and key; nothing is started with a broken configuration.
 
+mod broker;
 mod endpoints;
 mod layout;
 mod plugins;
@@ -25,6 +26,7 @@ use witgate_identity::{NodeName, TrustDomain};
 use witgate_provenance::Policy as SupplyPolicy;
 
 pub use self::{
+    broker::BrokerConfig,
     layout::Layout,
     plugins::PluginConfig,
     sections::{AdminAccess, AuditLimits, Limits, ListenConfig, Roles},
@@ -116,6 +118,8 @@ pub struct Config {
     pub admin: ListenConfig,
     /// Who may use the admin socket, and for what.
     pub access: AdminAccess,
+    /// The socket of brokers, and who they are; none if there is none.
+    pub broker: Option<BrokerConfig>,
     /// How much, how many, how long.
     pub limits: Limits,
     /// The audit log's size.
@@ -159,6 +163,10 @@ impl Config {
 }
 
 impl Config {
+    fn broker_socket(&self) -> Option<&ListenConfig> {
+        self.broker.as_ref().map(|broker| &broker.listen)
+    }
+
     /// What differs in a later configuration and takes effect only at a start.
     pub(crate) fn needs_restart(&self, later: &Self) -> Vec<String> {
         let parts = [
@@ -167,6 +175,7 @@ impl Config {
             ("process", self.call_filter != later.call_filter),
             ("listen.public", self.public != later.public),
             ("listen.admin.path and mode", self.admin != later.admin),
+            ("listen.broker.path and mode", self.broker_socket() != later.broker_socket()),
             ("audit", self.audit != later.audit),
             ("limits", self.limits != later.limits),
         ];

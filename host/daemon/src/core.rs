@@ -15,7 +15,7 @@ use witgate_attestor::Engine;
 use witgate_decision::Generation;
 
 use crate::{
-    config::{AdminAccess, Config, ConfigError, Layout},
+    config::{AdminAccess, Config, ConfigError, Layout, Roles},
     daemon::audit_config,
     folder_watch::Watched,
     gateway::Gateway,
@@ -65,6 +65,11 @@ impl Core {
     /// As the daemon was started.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Who may ask about others, as it was read last.
+    pub(crate) fn brokers(&self) -> Roles {
+        self.current().broker.as_ref().map(|broker| broker.callers.clone()).unwrap_or_default()
     }
 
     pub(crate) fn access(&self) -> AdminAccess {
@@ -224,6 +229,7 @@ impl Control for Core {
             labels: self.current().labels.clone(),
             public_socket: self.config.public.path.clone(),
             admin_socket: self.config.admin.path.clone(),
+            broker_socket: self.config.broker.as_ref().map(|broker| broker.listen.path.clone()),
             audit_dir: audit_config(&self.config).dir,
             entries: self.config.layout.entries.clone(),
         }

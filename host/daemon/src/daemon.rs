@@ -12,22 +12,24 @@ use witgate_decision::{
     audit::{Audit, AuditConfig, AuditError},
 };
 use witgate_peer::{FactReader, Kernel, ProbeError, ReadSettings};
-use witgate_protocol::limits::WATCHES_PER_BUCKET;
+use witgate_protocol::limits::{BROKERS_PER_UID, WATCHES_PER_BUCKET};
 
 use crate::{
     config::{Config, ListenConfig},
     core::Core,
     gateway::Gateway,
-    listener::{ListenError, Listener},
+    listener::{ListenError, Listener, Manner, Passing},
     load::{self, Beside, LoadErrors, Material},
     places::{self, Places},
     take_over::{Inheritance, Left, TakeOverError},
 };
 
-/// Mode of the folder of the public socket: anybody may pass.
-const PUBLIC_DIR: u32 = 0o755;
-/// Mode of the folder of the admin socket.
-const ADMIN_DIR: u32 = 0o750;
+/// Anybody may pass to the public socket.
+const PUBLIC: Manner = Manner { dir_mode: 0o755, passing: Passing::Refused };
+/// Operators are of our group.
+const ADMIN: Manner = Manner { dir_mode: 0o750, passing: Passing::Refused };
+/// Brokers may be anybody, by credentials.
+const BROKER: Manner = Manner { dir_mode: 0o755, passing: Passing::Taken };
 
 /// For how many of its cgroups a uid is granted at the full rate.
 const UID_SHARE: u64 = 4;
@@ -104,8 +106,7 @@ pub struct Daemon {
     pub(crate) core: Arc<Core>,
     pub(crate) config: Config,
     pub(crate) places: Places,
-    pub(crate) public: Listener,
-    pub(crate) admin: Listener,
+    pub(crate) sockets: Sockets,
     /// What the daemon before this one left, if it was taken over.
     pub(crate) left: Option<Left>,
 }
@@ -136,19 +137,45 @@ impl Daemon {
     /// Where the public socket is.
     #[must_use]
     pub fn public_socket(&self) -> &Path {
-        self.public.path()
+        self.sockets.public.path()
     }
 
     /// Where the admin socket is.
     #[must_use]
     pub fn admin_socket(&self) -> &Path {
-        self.admin.path()
+        self.sockets.admin.path()
+    }
+
+    /// Where the socket of brokers is, if there is one.
+    #[must_use]
+    pub fn broker_socket(&self) -> Option<&Path> {
+        self.sockets.broker.as_ref().map(Listener::path)
     }
 
     /// What may be asked of it while it serves.
     #[must_use]
     pub fn control(&self) -> Arc<dyn Control> {
         Arc::clone(&self.core) as Arc<dyn Control>
+    }
+}
+
+/// What the daemon listens on.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    pub(crate) public: Listener,
+    pub(crate) admin: Listener,
+    pub(crate) broker: Option<Listener>,
+}
+
+impl Sockets {
+    fn open(
+        config: &Config,
+        mut open: impl FnMut(&ListenConfig, Manner) -> Result<Listener, ListenError>,
+    ) -> Result<Self, ListenError> {
+        let public = open(&config.public, PUBLIC)?;
+        let admin = open(&config.admin, ADMIN)?;
+        let broker = config.broker.as_ref().map(|broker| open(&broker.listen, BROKER));
+        Ok(Self { public, admin, broker: broker.transpose()? })
     }
 }
 
@@ -169,7 +196,7 @@ impl Loaded {
         if !kernel.may_serve() {
             return Err(StartError::Kernel { tier: kernel.tier() });
         }
-        let places = Places::within_descriptors(&mut config.limits)
+        let places = Places::within_descriptors(&mut config.limits, config.broker.is_some())
             .map_err(|have| StartError::Descriptors { have })?;
         let state = &config.layout.state;
         if let Some(folder) = state.parent() {
@@ -188,33 +215,30 @@ impl Loaded {
     }
 
     fn open(self) -> Result<Daemon, StartError> {
-        let public = Listener::bind(&self.config.public, PUBLIC_DIR)?;
-        let admin = Listener::bind(&self.config.admin, ADMIN_DIR)?;
+        let sockets = Sockets::open(&self.config, Listener::bind)?;
         let audit = Audit::open(audit_config(&self.config))?;
-        Ok(self.begin(public, admin, audit, None))
+        Ok(self.begin(sockets, audit, None))
     }
 
     async fn inherit(self, mut inheritance: Inheritance) -> Result<Daemon, StartError> {
-        let mut listener = |listen: &ListenConfig, dir_mode| match inheritance.socket(&listen.path)
-        {
-            Some((socket, lock)) => Listener::inherit(listen, socket, lock),
-            None => Listener::bind(listen, dir_mode),
-        };
-        let public = listener(&self.config.public, PUBLIC_DIR)?;
-        let admin = listener(&self.config.admin, ADMIN_DIR)?;
+        let sockets =
+            Sockets::open(&self.config, |listen, manner| match inheritance.socket(&listen.path) {
+                Some((socket, lock)) => Listener::inherit(listen, manner.passing, socket, lock),
+                None => Listener::bind(listen, manner),
+            })?;
         let (lock, left) = inheritance.claim().await?;
         // From here on there is nobody else to serve, unless this process ends.
         let audit = Audit::open_held(audit_config(&self.config), lock)?;
-        Ok(self.begin(public, admin, audit, Some(left)))
+        Ok(self.begin(sockets, audit, Some(left)))
     }
 
-    fn begin(self, public: Listener, admin: Listener, audit: Audit, left: Option<Left>) -> Daemon {
+    fn begin(self, sockets: Sockets, audit: Audit, left: Option<Left>) -> Daemon {
         let Self { config, places, kernel, engine, generation, beside } = self;
-        let decider = Arc::new(Decider::new(decider_config(&config, kernel, audit)));
+        let decider = Arc::new(Decider::new(decider_config(&config, places, kernel, audit)));
         let gateway = Gateway::new(decider, config.public.other_senders, places.refusals());
         let core = Core::new(config.clone(), engine, gateway);
         core.begin_with(generation, beside);
-        Daemon { core: Arc::new(core), config, places, public, admin, left }
+        Daemon { core: Arc::new(core), config, places, sockets, left }
     }
 }
 
@@ -244,7 +268,7 @@ pub(crate) fn audit_config(config: &Config) -> AuditConfig {
     }
 }
 
-fn decider_config(config: &Config, kernel: Kernel, audit: Audit) -> DeciderConfig {
+fn decider_config(config: &Config, places: Places, kernel: Kernel, audit: Audit) -> DeciderConfig {
     let limits = &config.limits;
     DeciderConfig {
         node: config.node.clone(),
@@ -255,6 +279,7 @@ fn decider_config(config: &Config, kernel: Kernel, audit: Audit) -> DeciderConfi
             connections_per_bucket: limits.connections_per_bucket,
             connections_total: limits.connections_total,
             watches_per_bucket: WATCHES_PER_BUCKET,
+            brokers_per_uid: BROKERS_PER_UID.min(places.brokers / 2).max(1),
             per_second: limits.requests_per_second,
             burst: limits.request_burst,
         }),

@@ -6,7 +6,7 @@ use tokio::{
     net::UnixStream,
     sync::{Semaphore, SemaphorePermit, watch},
 };
-use witgate_decision::{Caller, Decider, Permit, Reply, Shed, Watch, WatchPermit};
+use witgate_decision::{Caller, Decider, Permit, Shed, Watch, WatchPermit};
 use witgate_peer::{OtherSenders, PeerError};
 use witgate_protocol::{Ask, Dialect, HealthAnswer, Problem, Reason, WatchEvent, You};
 
@@ -19,9 +19,22 @@ pub(crate) struct Gateway {
     others: OtherSenders,
     phase: watch::Sender<Phase>,
     /// Who has said nothing yet and is passed on.
-    kept: Mutex<Vec<UnixStream>>,
+    kept: Mutex<Waiting>,
     /// Places to wait for the first byte of who is not let in.
     refusals: Semaphore,
+}
+
+/// Connections on which nothing was said yet.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) workloads: Vec<UnixStream>,
+    pub(crate) brokers: Vec<UnixStream>,
+}
+
+impl Waiting {
+    pub(crate) const fn len(&self) -> usize {
+        self.workloads.len() + self.brokers.len()
+    }
 }
 
 /// What becomes of those who come.
@@ -94,16 +107,29 @@ impl Gateway {
 
     /// Keeps a connection on which nothing was said; given back if it is too late for that.
     pub(crate) fn keep(&self, stream: UnixStream) -> Option<UnixStream> {
+        self.keep_among(stream, |kept| &mut kept.workloads)
+    }
+
+    /// The same for that of a broker.
+    pub(crate) fn keep_broker(&self, stream: UnixStream) -> Option<UnixStream> {
+        self.keep_among(stream, |kept| &mut kept.brokers)
+    }
+
+    fn keep_among(
+        &self,
+        stream: UnixStream,
+        among: impl FnOnce(&mut Waiting) -> &mut Vec<UnixStream>,
+    ) -> Option<UnixStream> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if *self.phase.borrow() != Phase::HandingOver {
             return Some(stream);
         }
-        kept.push(stream);
+        among(&mut kept).push(stream);
         None
     }
 
     /// Those that were kept. After [`Self::drain`] there are no more.
-    pub(crate) fn kept(&self) -> Vec<UnixStream> {
+    pub(crate) fn kept(&self) -> Waiting {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -136,10 +162,7 @@ impl Gateway {
             }
             Ask::Attest | Ask::Watch => self.decider.attest(caller, dialect).await,
         };
-        match answer.send() {
-            Reply::Attest(outcome) => Frame::Outcome(outcome),
-            Reply::Whoami(answer) => Frame::Whoami(answer),
-        }
+        Frame::of(answer)
     }
 
     /// A stream of decisions.

@@ -10,6 +10,7 @@
 
 mod admin_connection;
 mod answer;
+mod broker_connection;
 mod causes;
 pub mod config;
 mod confinement;

@@ -17,6 +17,11 @@ const OWN_LEAST: usize = 48;
 pub(crate) const LEAST: usize = 64;
 /// Connections to the admin socket at a time: operators are few.
 const ADMIN: usize = 64;
+/// Connections of brokers at a time: each asks one thing, which takes a few hundred microseconds.
+const BROKERS: usize = 32;
+/// Descriptors of one of them besides those of every connection: what was passed, the subject's pidfd,
+/// `/proc/<pid>`, its cgroup, an exec watch for both, and those of facts that are being read.
+const OF_BROKER: usize = 10;
 /// Connections that are accepted and not yet let in: they take a few microseconds each, or wait to be
 /// told why they are not.
 const NEWCOMERS: usize = 64;
@@ -26,6 +31,8 @@ const NEWCOMERS: usize = 64;
 pub(crate) struct Places {
     pub(crate) admin: usize,
     pub(crate) newcomers: usize,
+    /// None, if there is no socket for them.
+    pub(crate) brokers: usize,
 }
 
 impl Places {
@@ -33,7 +40,7 @@ impl Places {
     ///
     /// # Errors
     /// How many there are, if those are too few to serve at all.
-    pub(crate) fn within_descriptors(limits: &mut Limits) -> Result<Self, usize> {
+    pub(crate) fn within_descriptors(limits: &mut Limits, brokers: bool) -> Result<Self, usize> {
         let limit = getrlimit(Resource::Nofile);
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
         let have = match setrlimit(Resource::Nofile, raised) {
@@ -41,7 +48,7 @@ impl Places {
             Err(_) => limit.current,
         };
         let have = have.and_then(|have| usize::try_from(have).ok()).unwrap_or(usize::MAX);
-        let (places, fit) = Self::within(have).ok_or(have)?;
+        let (places, fit) = Self::within(have, brokers).ok_or(have)?;
         if limits.connections_total > fit {
             tracing::warn!(
                 descriptors = have,
@@ -54,10 +61,11 @@ impl Places {
     }
 
     /// Of a small limit about half is kept for ourselves.
-    fn within(descriptors: usize) -> Option<(Self, usize)> {
+    fn within(descriptors: usize, brokers: bool) -> Option<(Self, usize)> {
         let of_few = |most: usize| (descriptors / 32).min(most);
-        let places = Self { admin: of_few(ADMIN), newcomers: of_few(NEWCOMERS) };
-        let own = OWN + places.newcomers * OF_NEWCOMER;
+        let brokers = if brokers { (descriptors / 64).clamp(1, BROKERS) } else { 0 };
+        let places = Self { admin: of_few(ADMIN), newcomers: of_few(NEWCOMERS), brokers };
+        let own = OWN + places.newcomers * OF_NEWCOMER + places.brokers * OF_BROKER;
         let kept = own.min((descriptors / 2).max(OWN_LEAST));
         (descriptors >= LEAST).then(|| (places, (descriptors - kept) / OF_CONNECTION))
     }
@@ -75,15 +83,17 @@ mod tests {
     // #51
     #[test]
     fn a_small_limit_leaves_something_for_everybody() {
-        let (places, connections) = Places::within(1 << 20).unwrap();
-        assert_eq!(places, Places { admin: 64, newcomers: 64 });
+        let (places, connections) = Places::within(1 << 20, false).unwrap();
+        assert_eq!(places, Places { admin: 64, newcomers: 64, brokers: 0 });
         assert!(connections > 100_000);
-        assert_eq!(Places::within(8192).unwrap().1, (8192 - 320 - 256) / 4);
+        assert_eq!(Places::within(8192, false).unwrap().1, (8192 - 320 - 256) / 4);
+        assert_eq!(Places::within(8192, true).unwrap().1, (8192 - 320 - 256 - 320) / 4);
         for few in [64, 100, 256, 1024] {
-            let (places, connections) = Places::within(few).unwrap();
+            let (places, connections) = Places::within(few, true).unwrap();
             assert!(places.admin >= 1 && places.refusals() >= 1, "{places:?}");
+            assert!(places.brokers >= 1 && places.brokers * OF_BROKER < few / 2, "{places:?}");
             assert!(connections >= 1 && connections * OF_CONNECTION <= few - OWN_LEAST);
         }
-        assert_eq!(Places::within(LEAST - 1), None);
+        assert_eq!(Places::within(LEAST - 1, true), None);
     }
 }

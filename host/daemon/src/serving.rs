@@ -16,10 +16,11 @@ use witgate_admin::{Admin, Control};
 
 use crate::{
     admin_connection::{self, Operators},
-    connection,
+    broker_connection, connection,
     core::Core,
     daemon::{Daemon, audit_config},
     folder_watch,
+    gateway::Waiting,
     listener::Listener,
     take_over::{Estate, Given, Successor},
 };
@@ -60,11 +61,13 @@ struct Serving {
     core: Arc<Core>,
     public: Arc<Listener>,
     admin: Arc<Listener>,
+    broker: Option<Arc<Listener>>,
     operators: Arc<Operators>,
     /// The one strong reference besides those of requests under way.
     estate: Arc<Estate>,
     newcomers: Arc<Semaphore>,
     admins: Arc<Semaphore>,
+    brokers: Arc<Semaphore>,
     connections: JoinSet<()>,
     admin_connections: JoinSet<()>,
     told: Option<Instant>,
@@ -72,12 +75,13 @@ struct Serving {
 
 impl Serving {
     fn begin(daemon: Daemon) -> (Self, mpsc::Receiver<Successor>) {
-        let Daemon { core, config, places, public, admin, left } = daemon;
-        let (public, admin) = (Arc::new(public), Arc::new(admin));
+        let Daemon { core, config, places, sockets, left } = daemon;
+        let (public, admin) = (Arc::new(sockets.public), Arc::new(sockets.admin));
+        let broker = sockets.broker.map(Arc::new);
         let decider = Arc::clone(core.gateway().decider());
         // One at a time has its turn, so there is always room.
         let (sender, successors) = mpsc::channel(1);
-        let sockets = vec![Arc::clone(&public), Arc::clone(&admin)];
+        let sockets = [&public, &admin].into_iter().chain(&broker).map(Arc::clone).collect();
         let estate = Arc::new(Estate::new(&config, sockets, decider.audit().clone(), sender));
         let control = Arc::clone(&core) as Arc<dyn Control>;
         let operators = Arc::new(Operators {
@@ -89,22 +93,27 @@ impl Serving {
             core,
             public,
             admin,
+            broker,
             operators,
             estate,
             newcomers: Arc::new(Semaphore::new(places.newcomers)),
             admins: Arc::new(Semaphore::new(places.admin)),
+            brokers: Arc::new(Semaphore::new(places.brokers)),
             connections: JoinSet::new(),
             admin_connections: JoinSet::new(),
             told: None,
         };
         if let Some(left) = left {
             left.announce();
-            serving.public.own();
-            serving.admin.own();
+            serving.listeners().for_each(|listener| listener.own());
             tracing::info!(waiting = left.waiting.len(), "Taken over");
             serving.serve_waiting(left.waiting);
         }
         (serving, successors)
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        [&self.public, &self.admin].into_iter().chain(&self.broker)
     }
 
     /// Accepts until the daemon is to stop, or somebody is ready to go on in its place.
@@ -127,6 +136,12 @@ impl Serving {
                     let Some(stream) = self.accepted_or_pause(accepted).await else { continue };
                     self.serve_admin(stream);
                 }
+                (place, accepted) = broker(&self.brokers, self.broker.as_deref()) => {
+                    let Some(stream) = self.accepted_or_pause(accepted).await else { continue };
+                    if let Some(place) = place {
+                        self.serve_broker(place, stream);
+                    }
+                }
                 // Ended connections are forgotten as they end.
                 Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
                 Some(_) = self.admin_connections.join_next(), if !self.admin_connections.is_empty() => {}
@@ -139,9 +154,22 @@ impl Serving {
         self.connections.spawn(connection::serve(gateway, place, stream));
     }
 
+    fn serve_broker(&mut self, place: OwnedSemaphorePermit, stream: UnixStream) {
+        let (gateway, callers) = (Arc::clone(self.core.gateway()), self.core.brokers());
+        self.connections.spawn(broker_connection::serve(gateway, callers, place, stream));
+    }
+
     /// Those that somebody else accepted; they were let in once already.
-    fn serve_waiting(&mut self, waiting: Vec<UnixStream>) {
-        for stream in waiting {
+    fn serve_waiting(&mut self, waiting: Waiting) {
+        for stream in waiting.brokers {
+            let (gateway, callers) = (Arc::clone(self.core.gateway()), self.core.brokers());
+            let brokers = Arc::clone(&self.brokers);
+            self.connections.spawn(async move {
+                let Ok(place) = brokers.acquire_owned().await else { return };
+                broker_connection::serve(gateway, callers, place, stream).await;
+            });
+        }
+        for stream in waiting.workloads {
             let (gateway, newcomers) =
                 (Arc::clone(self.core.gateway()), Arc::clone(&self.newcomers));
             self.connections.spawn(async move {
@@ -215,15 +243,14 @@ impl Serving {
             return Given::Back;
         }
         tracing::info!(audit.head = %head, waiting = kept.len(), "Handed over");
-        self.public.disown();
-        self.admin.disown();
+        self.listeners().for_each(|listener| listener.disown());
         Given::Away
     }
 
     async fn drain(self) {
         let Self { core, mut connections, mut admin_connections, .. } = self;
         core.gateway().drain();
-        drop((self.estate, self.public, self.admin));
+        drop((self.estate, self.public, self.admin, self.broker));
         tracing::info!(open = connections.len(), "Draining");
         let all = async {
             while connections.join_next().await.is_some() {}
@@ -252,4 +279,15 @@ async fn newcomer(
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     (place, listener.accept().await)
+}
+
+/// The same among brokers, if there is a socket for them.
+async fn broker(
+    places: &Arc<Semaphore>,
+    listener: Option<&Listener>,
+) -> (Option<OwnedSemaphorePermit>, io::Result<UnixStream>) {
+    match listener {
+        Some(listener) => newcomer(places, listener).await,
+        None => std::future::pending().await,
+    }
 }

@@ -7,7 +7,7 @@
 //! owner       {"sockets":["/run/…/api.sock",…]}         with each listening socket and its lock
 //! successor   ready
 //!             the owner stops accepting, answers who has asked, closes the audit log
-//! owner       {"connections":3}                         with the log's lock and who has said nothing yet
+//! owner       {"connections":3,"brokers":1}             with the log's lock and who has said nothing yet
 //! successor   serving
 //! ```
 //!
@@ -45,7 +45,7 @@ const REQUEST: &str = "take-over ";
 const READY: &str = "ready";
 /// Says that connections are answered from here on.
 const SERVING: &str = "serving";
-/// Longest line in bytes: three paths of sockets, one of a folder, and what surrounds them.
+/// Longest line in bytes: the paths of three sockets, one of a folder, and what surrounds them.
 const MAX_LINE: usize = 16 * 1024;
 
 /// Why there is no take-over. The daemon that serves is not touched.
@@ -114,10 +114,9 @@ impl Holdings {
     fn of(config: &Config) -> Self {
         let socket =
             |listen: &ListenConfig| Socket { path: listen.path.clone(), mode: listen.mode };
-        Self {
-            sockets: vec![socket(&config.public), socket(&config.admin)],
-            audit: audit_config(config).dir,
-        }
+        let broker = config.broker.as_ref().map(|broker| &broker.listen);
+        let all = [Some(&config.public), Some(&config.admin), broker].into_iter().flatten();
+        Self { sockets: all.map(socket).collect(), audit: audit_config(config).dir }
     }
 
     /// In what another one differs, in words; none if it does not.
@@ -153,11 +152,19 @@ enum Offer {
     Refused(String),
 }
 
-/// The owner's last message: the lock of the audit log, and this many connections.
+/// The owner's last message: the lock of the audit log, this many connections of workloads, and then this
+/// many of brokers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Legacy {
     connections: usize,
+    #[serde(default, skip_serializing_if = "is_none")]
+    brokers: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

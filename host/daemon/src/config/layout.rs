@@ -19,6 +19,8 @@ pub struct Layout {
     pub public_socket: PathBuf,
     /// The admin socket.
     pub admin_socket: PathBuf,
+    /// The socket of brokers, if there is to be one.
+    pub broker_socket: PathBuf,
     /// Audit log, ahead-of-time store, lock.
     pub state: PathBuf,
     /// Everything is below one folder and works with nothing configured.
@@ -37,6 +39,7 @@ impl Layout {
             lock: "/etc/witgate/plugins.lock".into(),
             public_socket: "/run/witgate/public/api.sock".into(),
             admin_socket: "/run/witgate/admin/admin.sock".into(),
+            broker_socket: "/run/witgate/broker/broker.sock".into(),
             state: "/var/lib/witgate".into(),
             one_folder: false,
         }
@@ -53,6 +56,7 @@ impl Layout {
             lock: dir.join("plugins.lock"),
             public_socket: dir.join("public/api.sock"),
             admin_socket: dir.join("admin/admin.sock"),
+            broker_socket: dir.join("broker/broker.sock"),
             state: dir.join("state"),
             one_folder: true,
         }

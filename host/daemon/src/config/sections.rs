@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use witgate_attestor::CallFilter;
 use witgate_endpoints::EndpointConfig;
+use witgate_facts::Credentials;
 use witgate_identity::{NodeName, TrustDomain};
 use witgate_peer::OtherSenders;
 use witgate_protocol::limits as protocol;
 
 use super::{
-    Config, ConfigError, DEV_TRUST_DOMAIN, Layout, PluginConfig, endpoints, supply::PartialSupply,
-    table::Table,
+    Config, ConfigError, DEV_TRUST_DOMAIN, Layout, PluginConfig, broker::PartialBroker, endpoints,
+    supply::PartialSupply, table::Table,
 };
 use crate::inputs::Inputs;
 
@@ -49,6 +50,14 @@ pub struct Roles {
     pub uids: Vec<u32>,
     /// Group ids, primary or supplementary.
     pub gids: Vec<u32>,
+}
+
+impl Roles {
+    /// Whether a process with these credentials is listed.
+    pub(crate) fn list(&self, credentials: &Credentials) -> bool {
+        let Credentials { uid, gid, groups } = credentials;
+        self.uids.contains(uid) || self.gids.iter().any(|id| id == gid || groups.contains(id))
+    }
 }
 
 /// Who may use the admin socket.
@@ -97,6 +106,7 @@ pub(super) struct Partial {
     call_filter: Option<CallFilter>,
     public: PartialListen,
     admin: PartialListen,
+    broker: PartialBroker,
     view: Option<Roles>,
     administer: Option<Roles>,
     connections_per_bucket: Option<usize>,
@@ -114,7 +124,7 @@ pub(super) struct Partial {
 }
 
 #[derive(Debug, Default)]
-struct PartialListen {
+pub(super) struct PartialListen {
     path: Option<PathBuf>,
     mode: Option<u32>,
     other_senders: Option<OtherSenders>,
@@ -146,6 +156,8 @@ impl Partial {
                 partial.view = read_roles(admin, "view");
                 partial.administer = read_roles(admin, "admin");
             });
+            let broker = listen.table("broker", PartialBroker::read);
+            partial.broker = if listen.has("broker") { broker } else { PartialBroker::default() };
         });
         table.table("limits", |limits| partial.read_limits(limits));
         table.table("audit", |audit| {
@@ -172,22 +184,15 @@ impl Partial {
 
     /// Puts a later file over this one, key by key.
     pub(super) fn overlay(&mut self, later: Self) {
-        fn over<T>(this: &mut Option<T>, later: Option<T>) {
-            if later.is_some() {
-                *this = later;
-            }
-        }
         over(&mut self.trust_domain, later.trust_domain);
         over(&mut self.node, later.node);
         self.labels.extend(later.labels);
         over(&mut self.strict_plugins, later.strict_plugins);
         over(&mut self.allow_legacy_kernel, later.allow_legacy_kernel);
         over(&mut self.call_filter, later.call_filter);
-        over(&mut self.public.path, later.public.path);
-        over(&mut self.public.mode, later.public.mode);
-        over(&mut self.public.other_senders, later.public.other_senders);
-        over(&mut self.admin.path, later.admin.path);
-        over(&mut self.admin.mode, later.admin.mode);
+        self.public.overlay(later.public);
+        self.admin.overlay(later.admin);
+        self.broker.overlay(later.broker);
         over(&mut self.view, later.view);
         over(&mut self.administer, later.administer);
         over(&mut self.connections_per_bucket, later.connections_per_bucket);
@@ -229,6 +234,7 @@ impl Partial {
             return None;
         };
         let limits = self.limits();
+        let broker = self.broker.complete(layout, errors);
         self.plugins.iter().for_each(|plugin| plugin.check(layout.one_folder, errors));
         // An endpoint that has a mistake is not among them, which is no second mistake.
         if errors.is_empty() {
@@ -247,6 +253,7 @@ impl Partial {
                 view: self.view.unwrap_or_default(),
                 admin: self.administer.unwrap_or_default(),
             },
+            broker,
             limits,
             audit: AuditLimits {
                 max_file_bytes: self.audit_file_mib.unwrap_or(AUDIT_FILE_MIB) << 20,
@@ -278,8 +285,21 @@ impl Partial {
     }
 }
 
+/// Puts what a later file says over what an earlier one does, if it says anything.
+pub(super) fn over<T>(this: &mut Option<T>, later: Option<T>) {
+    if later.is_some() {
+        *this = later;
+    }
+}
+
 impl PartialListen {
-    fn read(table: &mut Table<'_>) -> Self {
+    pub(super) fn overlay(&mut self, later: Self) {
+        over(&mut self.path, later.path);
+        over(&mut self.mode, later.mode);
+        over(&mut self.other_senders, later.other_senders);
+    }
+
+    pub(super) fn read(table: &mut Table<'_>) -> Self {
         Self {
             path: table.convert("path", |path: PathBuf| {
                 path.is_absolute().then_some(path).ok_or("the path of a socket must be absolute")
@@ -294,7 +314,7 @@ impl PartialListen {
         }
     }
 
-    fn complete(self, path: &std::path::Path, mode: u32) -> ListenConfig {
+    pub(super) fn complete(self, path: &std::path::Path, mode: u32) -> ListenConfig {
         ListenConfig {
             path: self.path.unwrap_or_else(|| path.to_path_buf()),
             mode: self.mode.unwrap_or(mode),

@@ -185,6 +185,11 @@ impl<'a> Table<'a> {
         self.source.place(self.found(key))
     }
 
+    /// Whether a key that was asked for is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.asked.iter().any(|asked| asked.key == key && asked.at.is_some())
+    }
+
     /// Whether the value of a key was of another type than it should be.
     pub(super) fn misfits(&self, key: &str) -> bool {
         self.asked.iter().any(|asked| asked.key == key && asked.misfits)

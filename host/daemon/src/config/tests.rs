@@ -91,6 +91,31 @@ fn a_later_file_wins_key_by_key() {
 }
 
 #[test]
+fn brokers_are_named_or_there_is_no_socket_for_them() {
+    let (dir, without) = layout("");
+    assert_eq!(Config::read(&without).unwrap().broker, None);
+    let (_dir, with) = layout("[listen.broker]\nuids = [7]\n");
+    let broker = Config::read(&with).unwrap().broker.unwrap();
+    assert_eq!(broker.callers, Roles { uids: vec![7], gids: vec![] });
+    assert_eq!((broker.listen.path, broker.listen.mode), (with.broker_socket, 0o666));
+    for nobody in ["[listen.broker]\n", "[listen]\n[listen.broker]\nuids = []\ngids = []\n"] {
+        let found = errors(nobody);
+        assert!(found[0].contains("listen.broker: nobody could ask"), "{found:?}");
+    }
+    let many: Vec<_> = (0..257).collect();
+    let found = errors(&format!("[listen.broker]\nuids = {many:?}\nmode = \"0999\"\n"));
+    assert!(found[0].contains("3: listen.broker.mode: permission bits"), "{found:?}");
+    assert!(found[1].contains("listen.broker: 257 uids and gids are listed"), "{found:?}");
+    assert_eq!(errors("[listen.broker]\nuids = [\"root\"]\n").len(), 1);
+    // In another file it may be completed.
+    fs::write(dir.path().join("witgate.toml"), "[listen.broker]\nmode = \"0660\"\n").unwrap();
+    fs::create_dir(dir.path().join("conf.d")).unwrap();
+    fs::write(dir.path().join("conf.d/b.toml"), "[listen.broker]\ngids = [8]\n").unwrap();
+    let broker = Config::read(&without).unwrap().broker.unwrap();
+    assert_eq!((broker.callers.gids, broker.listen.mode), (vec![8], 0o660));
+}
+
+#[test]
 fn a_plugin_keeps_its_settings() {
     let (_dir, layout) = layout(
         "[plugins.unix]\nsource = \"builtin:unix\"\nmax_assurance = \"kernel\"\ngrants = [\"executable\"]\n\
@@ -263,6 +288,7 @@ fn the_daemon_reads_what_the_schema_allows() {
         ("[listen]", &schema["properties"]["listen"]),
         ("[listen.public]", &listen["public"]),
         ("[listen.admin]", &listen["admin"]),
+        ("[listen.broker]\nuids = [0]", &listen["broker"]),
         ("[listen.admin.view]", &listen["admin"]["properties"]["view"]),
         ("[limits]", &schema["properties"]["limits"]),
         ("[audit]", &schema["properties"]["audit"]),

@@ -18,7 +18,7 @@ use witgate_decision::audit::{Audit, Class};
 use witgate_peer::{Connected, PeerStream, Subject};
 
 use super::{Holdings, Legacy, MAX_LINE, Offer, READY, REQUEST, SERVING, rights};
-use crate::{config::Config, first::next_line, listener::Listener};
+use crate::{config::Config, first::next_line, gateway::Waiting, listener::Listener};
 
 /// How long a line of a successor is waited for. It has loaded everything before it asks; what is left
 /// is to look at a few descriptors.
@@ -140,10 +140,11 @@ impl Estate {
 impl Successor {
     /// Gives it the rest. Before this it owns nothing; once this was sent it owns everything, and only
     /// its end gives that back.
-    pub(crate) async fn give(&mut self, lock: &File, waiting: &[UnixStream]) -> Given {
+    pub(crate) async fn give(&mut self, lock: &File, waiting: &Waiting) -> Given {
         let mut rights = vec![lock.as_fd()];
-        rights.extend(waiting.iter().map(UnixStream::as_fd));
-        let legacy = Legacy { connections: waiting.len() };
+        let Waiting { workloads, brokers } = waiting;
+        rights.extend(workloads.iter().chain(brokers).map(UnixStream::as_fd));
+        let legacy = Legacy { connections: workloads.len(), brokers: brokers.len() };
         if let Err(error) = say(&self.stream, &legacy, &rights) {
             tracing::warn!(error = %error, "The successor does not listen any more");
             return Given::Back;

@@ -15,7 +15,7 @@ use super::{
     Holdings, Legacy, Offer, READY, REQUEST, SERVING, TakeOverError,
     rights::{self, Incoming},
 };
-use crate::config::Config;
+use crate::{config::Config, gateway::Waiting};
 
 /// How long the one that serves may take for its next word: it waits for decisions under way, which
 /// have a deadline of their own, and then says so in any case.
@@ -35,7 +35,7 @@ pub(crate) struct Inheritance {
 /// What it leaves when it stops: who waits.
 #[derive(Debug)]
 pub(crate) struct Left {
-    pub(crate) waiting: Vec<UnixStream>,
+    pub(crate) waiting: Waiting,
     /// On which the last word is still to be said.
     incoming: Incoming,
 }
@@ -89,14 +89,17 @@ impl Inheritance {
 impl Left {
     async fn claim(mut incoming: Incoming) -> io::Result<(File, Self)> {
         say(incoming.socket(), READY)?;
-        let Legacy { connections } = read(&mut incoming).await?;
-        if connections > MAX_CONNECTIONS {
+        let Legacy { connections, brokers } = read(&mut incoming).await?;
+        if connections > MAX_CONNECTIONS || brokers > MAX_CONNECTIONS {
             return Err(io::Error::other("more connections than there can be"));
         }
-        let mut rights = timeout(PATIENCE, incoming.rights(connections + 1)).await??.into_iter();
+        let mut rights =
+            timeout(PATIENCE, incoming.rights(connections + brokers + 1)).await??.into_iter();
         let lock = rights.next().map(File::from).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let waiting = rights.map(accepted).collect::<io::Result<_>>()?;
-        Ok((lock, Self { waiting, incoming }))
+        let workloads = rights.by_ref().take(connections).map(accepted);
+        let workloads = workloads.collect::<io::Result<_>>()?;
+        let brokers = rights.map(accepted).collect::<io::Result<_>>()?;
+        Ok((lock, Self { waiting: Waiting { workloads, brokers }, incoming }))
     }
 
     /// Says that from now on we serve, if the other one is still there to hear it.
