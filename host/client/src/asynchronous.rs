@@ -1,13 +1,14 @@
 use std::{
     future::Future,
     io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::de::DeserializeOwned;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     net::UnixStream,
     time::{sleep, timeout},
 };
@@ -17,6 +18,7 @@ use crate::{
     ClientError, Sockets,
     line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
     locate::go_on,
+    pass,
 };
 
 /// Between two tries to connect to a daemon whose queue is full: Linux has no event for that.
@@ -77,6 +79,22 @@ impl AsyncClient {
         outcome(self.attest().await)
     }
 
+    /// Which identities the process has that a descriptor leads to, as [`crate::Client::attest_for`].
+    ///
+    /// # Errors
+    /// As [`Self::attest`].
+    pub async fn attest_for(&self, about: impl AsFd) -> Result<AttestAnswer, ClientError> {
+        self.within(async {
+            let mut connection = self.connect().await?;
+            let stream = &connection.stream;
+            let send = || pass::send(stream.as_fd(), about.as_fd());
+            let sent = stream.async_io(Interest::WRITABLE, send).await;
+            connection.sent(sent)?;
+            answer(&connection.answer().await?)
+        })
+        .await
+    }
+
     /// What the kernel says about this process.
     ///
     /// # Errors
@@ -124,13 +142,8 @@ impl AsyncClient {
     async fn open(&self, ask: Ask) -> Result<Connection, ClientError> {
         let mut connection = self.connect().await?;
         let sent = connection.stream.write_all(question(ask).as_bytes()).await;
-        // A daemon that refuses may answer and close before it reads: the answer is there all the
-        // same.
-        let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
-        match sent.map_err(|error| (error.kind(), error)) {
-            Err((kind, error)) if !closed.contains(&kind) => Err(connection.failed(error)),
-            _ => Ok(connection),
-        }
+        connection.sent(sent)?;
+        Ok(connection)
     }
 
     async fn connect(&self) -> Result<Connection, ClientError> {
@@ -186,6 +199,15 @@ impl Connection {
                 Ok(read) => self.lines.push(chunk.split_at(read).0),
                 Err(error) => return Err(self.failed(error)),
             }
+        }
+    }
+
+    /// A daemon that refuses may answer and close before it reads: the answer is there all the same.
+    fn sent(&self, sent: io::Result<()>) -> Result<(), ClientError> {
+        let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+        match sent {
+            Err(error) if !closed.contains(&error.kind()) => Err(self.failed(error)),
+            _ => Ok(()),
         }
     }
 

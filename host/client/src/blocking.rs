@@ -1,7 +1,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     iter::FusedIterator,
-    os::unix::net::UnixStream,
+    os::{fd::AsFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -14,6 +14,7 @@ use crate::{
     ClientError, Sockets,
     line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
     locate::go_on,
+    pass,
 };
 
 /// Asks a daemon, and blocks until it answers.
@@ -71,6 +72,26 @@ impl Client {
         outcome(self.attest())
     }
 
+    /// Which identities the process has that a descriptor leads to: a pidfd, or a connected Unix socket for
+    /// whoever is at its other end. Only on the socket of brokers, [`crate::SYSTEM_BROKER_SOCKET`], and for
+    /// those whom its daemon lists. The answer names both, and says nothing of that process having asked.
+    ///
+    /// # Errors
+    /// As [`Self::attest`].
+    pub fn attest_for(&self, about: impl AsFd) -> Result<AttestAnswer, ClientError> {
+        let ask =
+            |connection: &mut Connection| pass::send(connection.stream.as_fd(), about.as_fd());
+        answer(&self.open_with(ask)?.answer()?)
+    }
+
+    /// The same, with a refusal as a value.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub fn decide_for(&self, about: impl AsFd) -> Result<Outcome, ClientError> {
+        outcome(self.attest_for(about))
+    }
+
     /// What the kernel says about this process.
     ///
     /// # Errors
@@ -107,9 +128,16 @@ impl Client {
 
     /// Connects and sends the request.
     fn open(&self, ask: Ask) -> Result<Connection, ClientError> {
+        self.open_with(|connection| connection.stream.write_all(question(ask).as_bytes()))
+    }
+
+    fn open_with(
+        &self,
+        ask: impl FnOnce(&mut Connection) -> io::Result<()>,
+    ) -> Result<Connection, ClientError> {
         let deadline = Instant::now().checked_add(self.timeout);
         let mut connection = self.connect(deadline)?;
-        let sent = connection.stream.write_all(question(ask).as_bytes());
+        let sent = ask(&mut connection);
         // A daemon that refuses may answer and close before it reads: the answer is there all the
         // same.
         let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];

@@ -10,6 +10,10 @@ use crate::{ClientError, Tried};
 pub const SOCKET_VARIABLE: &str = "WITGATE_SOCKET";
 /// Where the system's daemon listens.
 pub const SYSTEM_SOCKET: &str = "/run/witgate/public/api.sock";
+/// Where the system's daemon listens for brokers, if it is configured to.
+pub const SYSTEM_BROKER_SOCKET: &str = "/run/witgate/broker/broker.sock";
+/// Where that socket is below a one-folder daemon's folder.
+pub const BROKER_SOCKET: &str = "broker/broker.sock";
 /// Where the socket is below a one-folder daemon's folder or a runtime folder.
 pub const PUBLIC_SOCKET: &str = "public/api.sock";
 
