@@ -42,6 +42,16 @@ pub(crate) struct Form {
     pub(crate) json: bool,
 }
 
+/// Whom to ask about.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct AttestOptions {
+    /// Ask about the process that this descriptor of ours leads to: a pidfd, or a connected Unix socket.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) for_fd: Option<i32>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
 /// How to begin.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ServeOptions {
@@ -55,9 +65,9 @@ pub(crate) struct ServeOptions {
 pub(crate) enum Command {
     /// Ask who this process is; exits 0 with an identity, 1 without.
     #[command(
-        after_help = "Example:\n  witgate attest --dir /tmp/witgate\n\nIt is `witgate` that is attested here, not your service; for that see `witgate why --unit`."
+        after_help = "Example:\n  witgate attest --dir /tmp/witgate\n\nIt is `witgate` that is attested here, not your service; for that see `witgate why --unit`.\n--for-fd asks about another process, for those who are listed in [listen.broker]; --socket names that socket then."
     )]
-    Attest(Form),
+    Attest(AttestOptions),
     /// Look at the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -1,10 +1,13 @@
 //! `attest`, `whoami`, `watch`: the workload's side.
 
+use std::os::fd::OwnedFd;
+
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use witgate_client::ClientError;
-use witgate_protocol::{Decision, Outcome, frame::json_line};
+use witgate_protocol::{Decision, Outcome, Reason, frame::json_line};
 
 use crate::{
-    args::{Form, Place},
+    args::{AttestOptions, Form, Place},
     exit::{Exit, Failure, with_causes},
     output::{complain, say, say_json},
 };
@@ -13,15 +16,29 @@ use crate::{
 const ABOUT_ITSELF: &str = "note: this is about the program `witgate`, run by you; for a service see `witgate why --unit NAME` or --pid";
 
 /// `witgate attest`.
-pub(crate) fn attest(place: &Place, form: Form) -> Result<Exit, Failure> {
-    let outcome = place.client()?.decide().map_err(|error| of_client(&error))?;
-    if form.json {
+pub(crate) fn attest(place: &Place, options: AttestOptions) -> Result<Exit, Failure> {
+    let outcome = match options.for_fd {
+        Some(number) => place.broker_client()?.decide_for(own_descriptor(number)?),
+        None => place.client()?.decide(),
+    };
+    let outcome = outcome.map_err(|error| of_client(&error))?;
+    if options.form.json {
         say_json(&outcome)?;
     } else {
         say(&outcome.for_people());
-        complain(ABOUT_ITSELF);
+        if options.for_fd.is_none() {
+            complain(ABOUT_ITSELF);
+        }
     }
     Ok(exit_of(&outcome))
+}
+
+/// A descriptor that whoever started us left open. Taken out of our own process by its pidfd, for a mere
+/// number says nothing about who owns what.
+fn own_descriptor(number: i32) -> Result<OwnedFd, Failure> {
+    let own = pidfd_open(getpid(), PidfdFlags::empty());
+    own.and_then(|own| pidfd_getfd(own, number, PidfdGetfdFlags::empty()))
+        .map_err(|errno| Failure::new(Exit::Usage, format!("descriptor {number}: {errno}")))
 }
 
 fn exit_of(outcome: &Outcome) -> Exit {
@@ -29,7 +46,11 @@ fn exit_of(outcome: &Outcome) -> Exit {
         Some(Decision::Allow) => Exit::Ok,
         Some(Decision::Deny) => Exit::Deny,
         Some(Decision::Unavailable) => Exit::Unavailable,
-        None => Exit::Internal,
+        None => match outcome {
+            Outcome::Refuse(problem) if problem.reason == Reason::NotABroker => Exit::Permission,
+            Outcome::Refuse(problem) if problem.reason == Reason::BadRequest => Exit::Usage,
+            _ => Exit::Internal,
+        },
     }
 }
 

@@ -1,11 +1,14 @@
 //! `witgate doctor`: what this host can do, and what it costs where it cannot.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use witgate_confine::Trial;
+use witgate_daemon::config::BrokerConfig;
 use witgate_peer::{Capability, Kernel, Need, Privilege};
 
 use crate::{
-    args::Form,
+    args::{Form, Place},
     exit::{Exit, Failure},
     output::{say, say_json},
 };
@@ -19,6 +22,23 @@ struct Report<'a> {
     /// What about processes of other users is not there for want of a privilege.
     denied: Vec<&'static Need>,
     confinement: Trial,
+    /// Who may ask about others, as it is configured; none if nobody may, or nothing can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brokers: Option<BrokersView>,
+}
+
+/// The socket of brokers.
+#[derive(Debug, Serialize)]
+struct BrokersView {
+    socket: PathBuf,
+    uids: Vec<u32>,
+    gids: Vec<u32>,
+}
+
+impl From<BrokerConfig> for BrokersView {
+    fn from(BrokerConfig { listen, callers }: BrokerConfig) -> Self {
+        Self { socket: listen.path, uids: callers.uids, gids: callers.gids }
+    }
 }
 
 /// One capability of capabilities(7), as whoever runs the doctor has it.
@@ -30,7 +50,7 @@ struct PrivilegeView {
 }
 
 /// Probes and prints; exits 1 if a daemon would not start here.
-pub(crate) fn doctor(form: Form) -> Result<Exit, Failure> {
+pub(crate) fn doctor(place: &Place, form: Form) -> Result<Exit, Failure> {
     let unavailable = |error: &dyn std::fmt::Display| Failure::unavailable(error.to_string());
     let kernel = Kernel::probe().map_err(|error| unavailable(&error))?;
     let held = kernel.privileges();
@@ -46,6 +66,7 @@ pub(crate) fn doctor(form: Form) -> Result<Exit, Failure> {
         privileges: Privilege::ALL.map(view).into(),
         denied: Need::ALL.iter().filter(|need| !need.is_met(&held)).collect(),
         confinement: Trial::run().map_err(|error| unavailable(&error))?,
+        brokers: place.config().ok().and_then(|config| config.broker).map(BrokersView::from),
     };
     if form.json {
         say_json(&report)?;
@@ -83,6 +104,11 @@ fn for_people(report: &Report<'_>) -> String {
     let some = *landlock != witgate_confine::Landlocked::No;
     let files = format!("{}: files and network, in the compile child", landlock.as_str());
     lines.push(row(some, "landlock", &files));
+    if let Some(BrokersView { socket, uids, gids }) = &report.brokers {
+        lines.push("who may ask about others, as configured".to_owned());
+        let callers = format!("uids {uids:?}, gids {gids:?}, on {}", socket.display());
+        lines.push(row(true, "brokers", &callers));
+    }
     lines.join("\n")
 }
 

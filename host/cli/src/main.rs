@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let place = &arguments.place;
     match arguments.command {
-        Command::Attest(form) => ask::attest(place, form),
+        Command::Attest(options) => ask::attest(place, options),
         Command::Audit(AuditCommand::Verify(options)) => audit::verify(place, &options),
         Command::CompileComponent { unfiltered: false } => {
             serve::compile_component(CallFilter::Required)
@@ -63,7 +63,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
             output::say(&String::from_utf8_lossy(&script));
             Ok(Exit::Ok)
         }
-        Command::Doctor(form) => doctor::doctor(form),
+        Command::Doctor(form) => doctor::doctor(place, form),
         Command::Entry(EntryCommand::Check(form)) => entry::check(place, form),
         Command::Entry(EntryCommand::Suggest { decision, form }) => {
             entry::suggest(place, &decision, form)

@@ -50,6 +50,8 @@ fn for_people(status: &Status) -> String {
         ),
         format!("audit head    {}", status.audit.head),
     ];
+    lines
+        .extend(about.broker_socket.iter().map(|path| format!("broker socket {}", path.display())));
     lines.extend(reads_for_people(status.reads));
     lines.extend(status.plugins.iter().map(plugin_for_people));
     lines.extend(status.endpoints.iter().map(endpoint_for_people));

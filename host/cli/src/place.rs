@@ -55,6 +55,16 @@ impl Place {
         Ok(Client::of(sockets))
     }
 
+    /// A client of the socket of brokers: the one that is named, or as configured.
+    pub(crate) fn broker_client(&self) -> Result<Client, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(Client::new(socket));
+        }
+        let layout = self.named_layout()?.unwrap_or_else(running_layout);
+        let configured = Config::read(&layout).ok().and_then(|config| config.broker);
+        Ok(Client::new(configured.map_or(layout.broker_socket, |broker| broker.listen.path)))
+    }
+
     /// The admin socket.
     pub(crate) fn admin_socket(&self) -> Result<PathBuf, Failure> {
         match self.socket_of(self.admin_socket.as_deref(), ADMIN_SOCKET_VARIABLE) {

@@ -55,16 +55,21 @@ async fn run(config: Config, options: ServeOptions) -> Result<Exit, Failure> {
         Daemon::start(config, compiler).await
     };
     let daemon = started.map_err(|error| of_start(&error))?;
-    say(&format!(
-        "witgate is listening\n  workloads  {}\n  operators  {}",
-        daemon.public_socket().display(),
-        daemon.admin_socket().display()
-    ));
+    say(&listening(&daemon));
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn(signals.obey(daemon.control(), stop));
     daemon.serve(stopped).await;
     signals.abort();
     Ok(Exit::Ok)
+}
+
+/// Where it does, all in one write.
+fn listening(daemon: &Daemon) -> String {
+    let mut lines = vec!["witgate is listening".to_owned()];
+    lines.push(format!("  workloads  {}", daemon.public_socket().display()));
+    lines.extend(daemon.broker_socket().map(|path| format!("  brokers    {}", path.display())));
+    lines.push(format!("  operators  {}", daemon.admin_socket().display()));
+    lines.join("\n")
 }
 
 /// What the daemon is told by signals. Listened for before anything is started, so that none is
