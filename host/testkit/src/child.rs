@@ -204,6 +204,12 @@ impl Actor {
         self.try_command(Op::SendAs, &payload, None).map(drop)
     }
 
+    /// Writes on its connection, and passes a descriptor along with it.
+    #[track_caller]
+    pub fn pass(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) {
+        self.command_with(Op::Pass, bytes, Some(descriptor));
+    }
+
     /// One read from its connection, of at most 4 KiB; empty at the end.
     #[must_use]
     #[track_caller]

@@ -21,7 +21,7 @@ use libc::{c_int, c_long, c_void};
 
 use super::{
     memory,
-    messages::{answer, connect, receive, receive_data, send_as, send_data},
+    messages::{answer, connect, pass, receive, receive_data, send_as, send_data},
     ring,
     wire::{Op, PACKET},
 };
@@ -143,6 +143,7 @@ impl Actor {
             Op::GroupRange => set_group_range(word(payload, 0), word(payload, 1)),
             Op::Groups => set_groups(payload.as_ptr().cast(), payload.len() / 4),
             Op::Name => set_name(payload),
+            Op::Pass => pass(self.connection, payload, descriptor),
             Op::Receive => return receive_data(self.connection),
             Op::Send => send_data(self.connection, payload),
             Op::SendAs => send_as(self.connection, payload),

@@ -12,7 +12,7 @@ use std::mem::{self, MaybeUninit};
 use libc::c_int;
 
 use super::{
-    body::{COMMANDS, errno, word},
+    body::{COMMANDS, close, errno, word},
     wire::READ,
 };
 
@@ -128,7 +128,17 @@ pub(super) fn receive(packet: &mut [u8]) -> (usize, c_int) {
 }
 
 pub(super) fn answer(status: c_int, payload: &[u8], descriptor: c_int) {
-    let head = status.to_le_bytes();
+    send_with(COMMANDS, &status.to_le_bytes(), payload, descriptor);
+}
+
+/// Sends bytes, and with them a descriptor, which it does not keep.
+pub(super) fn pass(connection: c_int, bytes: &[u8], descriptor: c_int) -> c_int {
+    let status = send_with(connection, &[], bytes, descriptor);
+    close(descriptor);
+    status
+}
+
+fn send_with(socket: c_int, head: &[u8], payload: &[u8], descriptor: c_int) -> c_int {
     let mut control = Control([0; 32]);
     let mut parts = [
         libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
@@ -151,6 +161,7 @@ pub(super) fn answer(status: c_int, payload: &[u8], descriptor: c_int) {
             (*first).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
             libc::CMSG_DATA(first).cast::<c_int>().write_unaligned(descriptor);
         }
-        libc::sendmsg(COMMANDS, header, libc::MSG_NOSIGNAL);
+        let sent = libc::sendmsg(socket, header, libc::MSG_NOSIGNAL);
+        if sent == -1 { errno() } else { 0 }
     }
 }

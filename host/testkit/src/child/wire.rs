@@ -37,6 +37,7 @@ pub(super) enum Op {
     GroupRange,
     Groups,
     Name,
+    Pass,
     Receive,
     Send,
     SendAs,
@@ -48,7 +49,7 @@ pub(super) enum Op {
 }
 
 impl Op {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::ArmEcho,
         Self::Connect,
         Self::ConnectAs,
@@ -65,6 +66,7 @@ impl Op {
         Self::GroupRange,
         Self::Groups,
         Self::Name,
+        Self::Pass,
         Self::Receive,
         Self::Send,
         Self::SendAs,
