@@ -4,6 +4,7 @@
 mod admin;
 mod ask;
 mod author;
+mod broker;
 mod challenge;
 mod command;
 mod confined;
