@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{io::Interest, net::UnixStream};
 
 use crate::{
@@ -79,7 +80,15 @@ impl BrokerStream {
     /// # Errors
     /// If the event loop is gone.
     pub async fn readable(&self) -> io::Result<()> {
-        self.0.socket.readable().await
+        let socket = &self.0.socket;
+        loop {
+            socket.readable().await?;
+            // The event loop may say so of a new socket that has nothing.
+            match socket.try_io(Interest::READABLE, || something_arrived(socket.as_fd())) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
     }
 
     /// Receives one message at most, on a thread that may hang; no bytes if that was all. What was passed
@@ -191,6 +200,15 @@ impl Connection {
             senders.note(stamp.unwrap_or(Sender::UNSTAMPED))?;
         }
         Ok(into)
+    }
+}
+
+/// Asks our own socket; [`io::ErrorKind::WouldBlock`] if nothing has.
+fn something_arrived(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let mut sockets = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    match poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
     }
 }
 
