@@ -36,6 +36,8 @@ enum Waited {
     Spoken,
     /// A successor may want it.
     HandingOver,
+    /// Nothing in time.
+    Silent,
 }
 
 /// Serves a connection to its end. Its place among the brokers it has for as long as closing takes.
@@ -57,7 +59,7 @@ pub(crate) async fn serve(
     let broker = match broker {
         Ok(broker) => broker,
         Err((uid, problem)) => {
-            say(&stream, &Frame::Outcome(Outcome::Refuse(problem)), Dialect::LineJson).await;
+            say(&stream, &refusal(problem), Dialect::LineJson).await;
             return stream.close(reader, uid, place).await;
         }
     };
@@ -68,6 +70,10 @@ pub(crate) async fn serve(
                 // Too late: whatever it says now is answered that nothing is decided any more.
                 Some(socket) => BrokerStream::new(socket),
             }
+        }
+        Waited::Silent => {
+            say(&stream, &refusal(Problem::new(Reason::Timeout)), Dialect::LineJson).await;
+            return stream.close(reader, broker.caller.subject.uid(), (place, broker)).await;
         }
         Waited::Spoken => stream,
     };
@@ -112,7 +118,10 @@ fn let_in(
 async fn wait(gateway: &Gateway, broker: &Broker, stream: &BrokerStream) -> Waited {
     tokio::select! {
         biased;
-        _ = timeout(limits::FIRST_BYTE_DEADLINE, stream.readable()) => Waited::Spoken,
+        first = timeout(limits::FIRST_BYTE_DEADLINE, stream.readable()) => match first {
+            Ok(_) => Waited::Spoken,
+            Err(_) => Waited::Silent,
+        },
         () = broker.caller.subject.exited() => Waited::Spoken,
         () = broker.connection.evicted() => Waited::Spoken,
         () = gateway.handing_over() => Waited::HandingOver,
@@ -125,7 +134,7 @@ async fn converse(gateway: &Gateway, caller: &Caller, stream: &BrokerStream) {
         Ok(Some(dialect)) => (answer(gateway, caller, stream).await, dialect),
         Err(problem) => (Err(problem), Dialect::LineJson),
     };
-    let frame = frame.unwrap_or_else(|problem| Frame::Outcome(Outcome::Refuse(problem)));
+    let frame = frame.unwrap_or_else(refusal);
     say(stream, &frame, dialect).await;
 }
 
@@ -188,6 +197,10 @@ async fn answer(
 async fn say(stream: &BrokerStream, frame: &Frame, dialect: Dialect) {
     // The other end may be gone; there is nobody to tell.
     let _ = timeout(limits::WRITE_DEADLINE, stream.write(&frame.bytes(dialect))).await;
+}
+
+const fn refusal(problem: Problem) -> Frame {
+    Frame::Outcome(Outcome::Refuse(problem))
 }
 
 fn of_peer(error: &PeerError) -> Problem {

@@ -107,6 +107,7 @@ impl Subject<Delegated> {
     ///
     /// # Errors
     /// As [`Subject::confirm`].
+    #[expect(clippy::needless_pass_by_value, reason = "one confirmation, one answer")]
     pub fn confirm_for<T>(
         &self,
         bound: Bound<T>,

@@ -84,7 +84,7 @@ impl Problem {
             lines.line("retry", &format!("in {seconds} s"));
         }
         if let Some(who) = &self.you {
-            about(&mut lines, who, self.broker.as_ref());
+            about(&mut lines, who, self.broker.as_deref());
         }
         if let Some(help) = &self.help {
             lines.line("help", help);

@@ -35,7 +35,7 @@ pub struct Problem {
     pub you: Option<You>,
     /// Who asked about another process.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub broker: Option<You>,
+    pub broker: Option<Box<You>>,
     /// What to tell the operator.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
@@ -88,7 +88,7 @@ impl Problem {
     /// Says that another process asked than the one that this is about.
     #[must_use]
     pub fn asked_by(mut self, broker: Option<You>) -> Self {
-        self.broker = broker;
+        self.broker = broker.map(Box::new);
         self
     }
 
