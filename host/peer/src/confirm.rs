@@ -119,7 +119,8 @@ impl Subject<Delegated> {
 }
 
 impl<S> Subject<S> {
-    fn open<T>(&self, bound: Bound<T>) -> Result<Confirmed<T>, PeerError> {
+    /// What both have in common: never called by itself but where no answer is made.
+    pub(crate) fn open<T>(&self, bound: Bound<T>) -> Result<Confirmed<T>, PeerError> {
         if bound.subject != self.id() {
             return Err(PeerError::OtherSubject);
         }

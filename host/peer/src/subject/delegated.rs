@@ -1,6 +1,6 @@
 //! A process that a broker asks about, by a descriptor that leads to it.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -19,7 +19,11 @@ impl Subject<Delegated> {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
             PeerError::of_errno(Step::PidfdOpen, errno)
         })?;
-        Ok(Self::new(kernel, identify::delegated(own, kernel)?, OtherSenders::Refused))
+        Self::of_own_pidfd(own, kernel)
+    }
+
+    pub(super) fn of_own_pidfd(pidfd: OwnedFd, kernel: &Kernel) -> Result<Self, PeerError> {
+        Ok(Self::new(kernel, identify::delegated(pidfd, kernel)?, OtherSenders::Refused))
     }
 
     /// The process at the other end of a Unix socket, as it was when it connected and still has to be.

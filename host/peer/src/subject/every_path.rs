@@ -25,7 +25,11 @@
 //! an image level without a challenge. The first looks of `accept` and `confirm` can be left out
 //! without harm, for the second ones say all that they do.
 
-use std::{io::Write as _, os::unix::net::UnixStream, time::Duration};
+use std::{
+    io::Write as _,
+    os::{fd::AsFd as _, unix::net::UnixStream},
+    time::Duration,
+};
 
 use proptest::{
     collection::vec,
@@ -37,10 +41,9 @@ use rustix::io::Errno;
 use witgate_facts::{FactName, FactSet, FactSource as _};
 use witgate_identity::Assurance;
 
-use super::{Answerable, Connected, Subject};
+use super::{Connected, Delegated, Subject};
 use crate::{
     Change, ExecWatchKind, FactReader, Kernel, PeerError, ProcessFacts, ReadSettings, Stranger,
-    passed::{Lead, Leads},
     sys::scripted::{Event, Flavor, Life, Process, Scripted, path_of},
 };
 
@@ -166,18 +169,24 @@ impl Rig {
                 let watched = self.challenge(&subject, script)?;
                 self.answer(&subject, &found, watched.as_ref(), script).await
             }
-            Way::PassedPidfd => self.delegated(Leads::Process(self.sys.passed()), script).await,
+            Way::PassedPidfd => {
+                let subject = Subject::of_own_pidfd(self.sys.passed(), &self.kernel)?;
+                self.delegated(&subject, script).await
+            }
             Way::PassedConnection => {
-                let socket = self.socket.try_clone().unwrap();
-                self.delegated(Leads::Connection(socket.into()), script).await
+                let subject = Subject::of_connection(self.socket.as_fd(), &self.kernel)?;
+                self.delegated(&subject, script).await
             }
         }
     }
 
-    async fn delegated(&self, leads: Leads, script: &Script) -> Result<(), PeerError> {
-        let subject = Subject::behind(Lead(leads), &self.kernel)?;
-        let found = self.found(&subject, script)?;
-        self.answer(&subject, &found, None, script).await
+    async fn delegated(
+        &self,
+        subject: &Subject<Delegated>,
+        script: &Script,
+    ) -> Result<(), PeerError> {
+        let found = self.found(subject, script)?;
+        self.answer(subject, &found, None, script).await
     }
 
     /// The process as it was when it was found.
@@ -216,7 +225,7 @@ impl Rig {
         Ok(Some(watched))
     }
 
-    async fn answer<S: Answerable>(
+    async fn answer<S>(
         &self,
         subject: &Subject<S>,
         found: &Process,
@@ -227,7 +236,7 @@ impl Rig {
         self.proved("collect", script);
         let now = self.sys.peer();
         let bound = subject.bind(facts);
-        let facts = subject.confirm(bound)?.into_inner();
+        let facts = subject.open(bound)?.into_inner();
         self.proved("confirm", script);
         describes(&facts, &now, script);
         assert_eq!(found.ids, now.ids, "{script:?}");
