@@ -135,7 +135,7 @@ impl Parts {
             return Err(SignatureError::TooLarge { size: text.len() });
         }
         let lines: Vec<_> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
-        let [untrusted, signature, trusted, _] = lines[..] else {
+        let [untrusted, signature, trusted, signature_of_comment] = lines[..] else {
             return Err(malformed("a minisign signature has four lines"));
         };
         if !untrusted.starts_with(UNTRUSTED) {
@@ -143,6 +143,10 @@ impl Parts {
         }
         let decoded = BASE64_STANDARD.decode(signature);
         let decoded = decoded.map_err(|_| malformed("the second line is not Base64"))?;
+        // The library leaves white space around it away.
+        if BASE64_STANDARD.decode(signature_of_comment).is_err() {
+            return Err(malformed("the fourth line is not Base64"));
+        }
         let (algorithm, key_id) = match decoded[..] {
             [a, b, ref rest @ ..] if rest.len() >= 8 => ([a, b], &rest[..8]),
             _ => return Err(malformed("the second line is cut off")),
