@@ -19,12 +19,13 @@ match = { unix.uid = "1009" }
 like = { unix.sha256 = "*" }
 "#;
 
-/// Connects, says so, and asks when it is told to. Perl is part of every Debian.
+/// Connects and asks when it is told to: not before, for a connection without a first byte is closed
+/// after a while. Perl is part of every Debian.
 const CALLER: &str = r#"
     use Socket;
-    socket(S, AF_UNIX, SOCK_STREAM, 0) and connect(S, sockaddr_un($ARGV[0])) or die $!;
-    syswrite STDOUT, "connected\n";
+    syswrite STDOUT, "started\n";
     <STDIN>;
+    socket(S, AF_UNIX, SOCK_STREAM, 0) and connect(S, sockaddr_un($ARGV[0])) or die $!;
     syswrite S, "attest\n";
     sleep 1000;
 "#;
@@ -38,7 +39,7 @@ impl Caller {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "connected\n");
+        assert_eq!(line, "started\n");
         Self(child)
     }
 
