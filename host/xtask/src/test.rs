@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    attacks, clients, demo, documents, languages, needs,
+    attack, attacks, clients, demo, documents, languages, needs,
     shell::{cargo, root, run},
 };
 
@@ -18,6 +18,10 @@ const LONG_EXEC_TRIES: &str = "10000";
 /// Paths at random over the kernel on paper; all others go further in a long run, too.
 const LONG_PATHS: &str = "100000";
 
+/// Tries of all harnesses together, against us and against others.
+const ATTACKS: &str = "2000";
+const LONG_ATTACKS: &str = "100000";
+
 type Step = (&'static str, fn(bool) -> Result<()>);
 
 const STEPS: &[Step] = &[
@@ -28,6 +32,7 @@ const STEPS: &[Step] = &[
     ("attacks", |_| attacks::check()),
     ("clippy", |_| clippy()),
     ("test", unit_and_end_to_end),
+    ("attack", |long| attack::run_all(&["--count", if long { LONG_ATTACKS } else { ATTACKS }])),
     ("doc", |_| doc()),
     ("guests", |_| guests()),
     ("languages", |_| languages::all()),
