@@ -42,9 +42,11 @@ pub(crate) mod fakes;
 mod fixture;
 mod json;
 mod outcome;
+mod readme;
 mod recorded;
 
 pub use self::{
     fixture::{FixtureError, Process, check_fixtures},
     outcome::Attested,
+    readme::check_readme,
 };
