@@ -47,6 +47,7 @@ pub mod bindings;
 pub mod containers;
 mod manifest;
 mod report;
+pub mod scripts;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
