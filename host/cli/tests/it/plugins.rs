@@ -210,6 +210,38 @@ fn serve_with_endpoint(socket: &Path) -> Daemon {
     folder.serve()
 }
 
+/// Under the daemon's own filter of calls, whoever asks.
+#[test]
+fn a_file_of_a_workload_is_read_with_its_own_rights() {
+    let folder = folder();
+    let guest = witgate_builtins::fixtures::find("reach").unwrap();
+    folder.write("plugins/guest.wasm", guest);
+    let asks = inspect(guest).unwrap().toml.requests;
+    let asks: Vec<_> = asks.iter().map(|word| format!("\"{word}\"")).collect();
+    folder.write(
+        "witgate.toml",
+        format!(
+            "[plugins.unix]\nsource = \"builtin:unix\"\n[plugins.guest]\nsource = \"guest.wasm\"\n\
+             settings = {{ reach = \"workload file\" }}\ngrants = [{}]\n\
+             [endpoints.api]\nunix = \"/run/nobody.sock\"\npaths = [\"/\"]\n",
+            asks.join(", ")
+        ),
+    );
+    folder.write(
+        "entries.d/entries.toml",
+        "[[entry]]\nname = \"all\"\nidentity = \"/all\"\nlike = { guest.workload = \"*\" }\n\
+         match = { unix.uid = [\"0\", \"3004\"] }\n",
+    );
+    let daemon = folder.serve();
+    for uid in [0, 3004] {
+        attest(&daemon, Actor::spawn().groups(&[]).gid(uid).uid(uid));
+        let said = text(&daemon.run(&["why", "--last"]));
+        // It has several lines, which is no value; so it was read.
+        let read = said.contains("its value is empty, too long or holds control characters");
+        assert!(read && said.contains(&format!("uid {uid}")), "{said}");
+    }
+}
+
 #[test]
 fn what_a_decision_took_from_endpoints_and_cache_is_shown() {
     let dir = tempfile::tempdir().unwrap();
