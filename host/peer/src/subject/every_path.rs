@@ -2,11 +2,12 @@
 //! exit, be reaped, lose its number to another, begin another program, change its ids, cgroup,
 //! namespaces or privileges, and in which calls fail, before each and every call.
 //!
-//! Exhaustive: one and two of all events and errors at all moments, and every life (exec, exit,
-//! reaped, recycled, in any combination of up to four, each at any moment), on four kinds of kernel,
-//! of a process that connected, with a challenge and without, and of one that a broker asks about, by a
-//! pidfd and by a connection. Beyond that at random: up to twelve events. `WITGATE_PATHS` says how
-//! many of those.
+//! Exhaustive: any one event or error at any moment, on four kinds of kernel, of a process that
+//! connected, with a challenge and without, and of one that a broker asks about, by a pidfd and by a
+//! connection. On the newest kernel, of one that connected: any two events at any two moments, with one
+//! error for all, and every life (exec, exit, reaped, recycled, in any combination of up to four, each
+//! at any moment). Beyond that at random: up to twelve events. `WITGATE_PATHS` says how many of those.
+//! That a broker is confirmed first is in the types and not here.
 //!
 //! What holds on every path, see [`Rig::walk`]:
 //!
