@@ -16,7 +16,7 @@ use witgate_protocol::{Ask, AttestAnswer, HealthAnswer, Outcome, WatchEvent, Who
 
 use crate::{
     ClientError, Sockets,
-    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
+    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, invited, outcome, question},
     locate::go_on,
     pass,
 };
@@ -86,11 +86,13 @@ impl AsyncClient {
     pub async fn attest_for(&self, about: impl AsFd) -> Result<AttestAnswer, ClientError> {
         self.within(async {
             let mut connection = self.connect().await?;
+            // Not before: the kernel lets nothing be passed to whoever has not asked for it.
+            invited(&connection.line().await?)?;
             let stream = &connection.stream;
             let send = || pass::send(stream.as_fd(), about.as_fd());
             let sent = stream.async_io(Interest::WRITABLE, send).await;
             connection.sent(sent)?;
-            answer(&connection.answer().await?)
+            answer(&connection.line().await?)
         })
         .await
     }

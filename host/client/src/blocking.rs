@@ -12,7 +12,7 @@ use witgate_protocol::{Ask, AttestAnswer, HealthAnswer, Outcome, WatchEvent, Who
 
 use crate::{
     ClientError, Sockets,
-    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, outcome, question},
+    line::{CHUNK, Lines, TIMEOUT, answer, challenge, event, invited, outcome, question},
     locate::go_on,
     pass,
 };
@@ -79,9 +79,11 @@ impl Client {
     /// # Errors
     /// As [`Self::attest`].
     pub fn attest_for(&self, about: impl AsFd) -> Result<AttestAnswer, ClientError> {
-        let ask =
-            |connection: &mut Connection| pass::send(connection.stream.as_fd(), about.as_fd());
-        answer(&self.open_with(ask)?.answer()?)
+        let mut connection = self.connect(Instant::now().checked_add(self.timeout))?;
+        // Not before: the kernel lets nothing be passed to whoever has not asked for it.
+        invited(&connection.line()?)?;
+        connection.send(|stream| pass::send(stream.as_fd(), about.as_fd()))?;
+        answer(&connection.line()?)
     }
 
     /// The same, with a refusal as a value.
@@ -128,23 +130,10 @@ impl Client {
 
     /// Connects and sends the request.
     fn open(&self, ask: Ask) -> Result<Connection, ClientError> {
-        self.open_with(|connection| connection.stream.write_all(question(ask).as_bytes()))
-    }
-
-    fn open_with(
-        &self,
-        ask: impl FnOnce(&mut Connection) -> io::Result<()>,
-    ) -> Result<Connection, ClientError> {
         let deadline = Instant::now().checked_add(self.timeout);
         let mut connection = self.connect(deadline)?;
-        let sent = ask(&mut connection);
-        // A daemon that refuses may answer and close before it reads: the answer is there all the
-        // same.
-        let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
-        match sent.map_err(|error| (error.kind(), error)) {
-            Err((kind, error)) if !closed.contains(&kind) => Err(connection.failed(error)),
-            _ => Ok(connection),
-        }
+        connection.send(|stream| stream.write_all(question(ask).as_bytes()))?;
+        Ok(connection)
     }
 
     fn connect(&self, deadline: Option<Instant>) -> Result<Connection, ClientError> {
@@ -189,6 +178,18 @@ struct Connection {
 }
 
 impl Connection {
+    /// A daemon that refuses may answer and close before it reads: the answer is there all the same.
+    fn send(
+        &mut self,
+        send: impl FnOnce(&mut UnixStream) -> io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+        match send(&mut self.stream) {
+            Err(error) if !closed.contains(&error.kind()) => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the first answer, and answers a challenge before it.
     fn answer(&mut self) -> Result<Vec<u8>, ClientError> {
         let line = self.line()?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 use witgate_protocol::{
-    Ask, AttestAnswer, Nonce, Outcome, Problem, VERSION, WatchEvent,
+    Ask, AttestAnswer, Invitation, Nonce, Outcome, Problem, VERSION, WatchEvent,
     limits::{CLIENT_TIMEOUT, MAX_ANSWER},
 };
 
@@ -60,6 +60,11 @@ pub(crate) fn question(ask: Ask) -> String {
 /// The nonce, if the frame is a challenge and no answer.
 pub(crate) fn challenge(line: &[u8]) -> Option<Nonce> {
     serde_json::from_slice(line).ok().filter(|nonce: &Nonce| nonce.v == VERSION)
+}
+
+/// The line that a broker waits for before it asks.
+pub(crate) fn invited(line: &[u8]) -> Result<(), ClientError> {
+    answer::<Invitation>(line).map(drop)
 }
 
 /// Reads one frame; a problem becomes [`ClientError::Refused`].

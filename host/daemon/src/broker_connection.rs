@@ -1,4 +1,8 @@
-//! A connection of a broker: accept → broker → may it? → admit → one line and one descriptor → answer.
+//! A connection of a broker: accept → broker → may it? → admit → invite → one line and one descriptor →
+//! answer.
+//!
+//! Nobody can pass anything before it is invited (Linux 6.16), so whoever may not ask costs what any
+//! connection costs.
 //!
 //! What is passed can be anything, and to let go of it can hang. So the connection and what came on it
 //! stay in one [`BrokerStream`], which is closed at the very end and whatever happens, on a thread that
@@ -10,13 +14,14 @@ use std::{
 };
 
 use tokio::{
-    net::UnixStream,
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout},
 };
 use witgate_decision::{BrokerPermit, Caller, Permit, reason_of, why};
 use witgate_peer::{BrokerStream, Connected, NoSubject, PeerError, Subject};
-use witgate_protocol::{Ask, Dialect, Line, Outcome, Problem, Reason, limits};
+use witgate_protocol::{
+    Ask, Dialect, Invitation, Line, Outcome, Problem, Reason, frame::json_line, limits,
+};
 
 use crate::{answer::Frame, config::Roles, gateway::Gateway};
 
@@ -45,9 +50,8 @@ pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     callers: Roles,
     place: OwnedSemaphorePermit,
-    socket: UnixStream,
+    stream: BrokerStream,
 ) {
-    let stream = BrokerStream::new(socket);
     let reader = gateway.decider().reader();
     let broker = match Subject::accept(&stream, gateway.decider().kernel()) {
         Ok(subject) => {
@@ -63,12 +67,16 @@ pub(crate) async fn serve(
             return stream.close(reader, uid, place).await;
         }
     };
+    if let Err(error) = invite(&stream).await {
+        tracing::info!(error = %error, "A broker cannot be invited");
+        return stream.close(reader, broker.caller.subject.uid(), (place, broker)).await;
+    }
     let stream = match wait(&gateway, &broker, &stream).await {
         Waited::HandingOver => {
             match stream.into_socket().and_then(|socket| gateway.keep_broker(socket)) {
                 None => return,
                 // Too late: whatever it says now is answered that nothing is decided any more.
-                Some(socket) => BrokerStream::new(socket),
+                Some(socket) => BrokerStream::invited(socket),
             }
         }
         Waited::Silent => {
@@ -114,6 +122,16 @@ fn let_in(
     Ok(Broker { caller, connection, place })
 }
 
+/// Says so to whoever was not invited by the daemon before this one.
+async fn invite(stream: &BrokerStream) -> io::Result<()> {
+    if stream.is_invited() {
+        return Ok(());
+    }
+    stream.invite()?;
+    let line = json_line(&Invitation::default()).map_err(io::Error::other)?;
+    timeout(limits::WRITE_DEADLINE, stream.write(&line)).await?
+}
+
 /// Waits for the first byte, and takes none.
 async fn wait(gateway: &Gateway, broker: &Broker, stream: &BrokerStream) -> Waited {
     tokio::select! {
@@ -151,6 +169,10 @@ async fn hear(
         let reader = gateway.decider().reader();
         match stream.receive(&caller.subject, reader, left).await {
             Ok(bytes) if bytes.is_empty() => return Ok(None),
+            // However long the line is: each of its bytes could bring another.
+            Ok(_) if stream.passed() > 1 => {
+                return Err(of_subject(gateway, caller, &NoSubject::Many));
+            }
             Ok(bytes) => read.extend(bytes),
             Err(error) => return refused(gateway, caller, &error).map_or(Ok(None), Err),
         }
@@ -188,7 +210,8 @@ async fn answer(
         return Err(Problem::new(Reason::NotReady));
     }
     let decider = gateway.decider();
-    let subject = stream.behind(decider.kernel()).map_err(|error| of_subject(&error))?;
+    let subject =
+        stream.behind(decider.kernel()).map_err(|error| of_subject(gateway, caller, &error))?;
     Ok(Frame::of(decider.attest_for(caller, &subject).await))
 }
 
@@ -209,19 +232,20 @@ fn of_peer(error: &PeerError) -> Problem {
 }
 
 /// Tells what came instead of a process. A reason's own sentence is for who asks about itself.
-fn of_subject(error: &NoSubject) -> Problem {
+fn of_subject(gateway: &Gateway, broker: &Caller, error: &NoSubject) -> Problem {
     tracing::debug!(error = %error, "A broker asks about nobody");
     let NoSubject::Peer(error) = error else {
         return bad_request(&format!("{error}."));
     };
+    let problem = gateway.decider().refuse_about_another(broker, error);
     let detail = match error {
         PeerError::PeerExited => "The process that the descriptor leads to has exited.".to_owned(),
         PeerError::PeerUnknown { .. } => {
             "The kernel does not say which process the descriptor leads to.".to_owned()
         }
-        _ => return Problem::new(reason_of(error)),
+        _ => return problem,
     };
-    Problem { detail, ..Problem::new(reason_of(error)) }
+    Problem { detail, ..problem }
 }
 
 fn bad_request(detail: &str) -> Problem {

@@ -18,18 +18,18 @@ use crate::{
     config::{Config, ListenConfig},
     core::Core,
     gateway::Gateway,
-    listener::{ListenError, Listener, Manner, Passing},
+    listener::{ListenError, Listener},
     load::{self, Beside, LoadErrors, Material},
     places::{self, Places},
     take_over::{Inheritance, Left, TakeOverError},
 };
 
-/// Anybody may pass to the public socket.
-const PUBLIC: Manner = Manner { dir_mode: 0o755, passing: Passing::Refused };
+/// Mode of the public socket's folder: anybody may pass.
+const PUBLIC: u32 = 0o755;
 /// Operators are of our group.
-const ADMIN: Manner = Manner { dir_mode: 0o750, passing: Passing::Refused };
+const ADMIN: u32 = 0o750;
 /// Brokers may be anybody, by credentials.
-const BROKER: Manner = Manner { dir_mode: 0o755, passing: Passing::Taken };
+const BROKER: u32 = 0o755;
 
 /// For how many of its cgroups a uid is granted at the full rate.
 const UID_SHARE: u64 = 4;
@@ -170,7 +170,7 @@ pub(crate) struct Sockets {
 impl Sockets {
     fn open(
         config: &Config,
-        mut open: impl FnMut(&ListenConfig, Manner) -> Result<Listener, ListenError>,
+        mut open: impl FnMut(&ListenConfig, u32) -> Result<Listener, ListenError>,
     ) -> Result<Self, ListenError> {
         let public = open(&config.public, PUBLIC)?;
         let admin = open(&config.admin, ADMIN)?;
@@ -221,11 +221,12 @@ impl Loaded {
     }
 
     async fn inherit(self, mut inheritance: Inheritance) -> Result<Daemon, StartError> {
-        let sockets =
-            Sockets::open(&self.config, |listen, manner| match inheritance.socket(&listen.path) {
-                Some((socket, lock)) => Listener::inherit(listen, manner.passing, socket, lock),
-                None => Listener::bind(listen, manner),
-            })?;
+        let sockets = Sockets::open(&self.config, |listen, dir_mode| {
+            match inheritance.socket(&listen.path) {
+                Some((socket, lock)) => Listener::inherit(listen, socket, lock),
+                None => Listener::bind(listen, dir_mode),
+            }
+        })?;
         let (lock, left) = inheritance.claim().await?;
         // From here on there is nobody else to serve, unless this process ends.
         let audit = Audit::open_held(audit_config(&self.config), lock)?;

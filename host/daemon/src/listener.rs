@@ -94,34 +94,6 @@ pub enum ListenError {
     },
 }
 
-/// What becomes of descriptors that somebody sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passing {
-    /// They never become ours.
-    Refused,
-    /// They are what is asked about.
-    Taken,
-}
-
-impl Passing {
-    /// What it says holds for the connections that are accepted, so before the socket listens.
-    fn mark(self, socket: &OwnedFd) -> io::Result<()> {
-        match self {
-            Self::Refused => witgate_peer::mark_senders(socket),
-            Self::Taken => witgate_peer::mark_brokers(socket),
-        }
-    }
-}
-
-/// How a listener is made.
-#[derive(Debug, Clone, Copy)]
-pub struct Manner {
-    /// Mode of its folder, if there is none yet.
-    pub dir_mode: u32,
-    /// What becomes of descriptors.
-    pub passing: Passing,
-}
-
 /// A listening socket at its place, and the lock that goes with it.
 #[derive(Debug)]
 pub struct Listener {
@@ -135,21 +107,21 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds; must be called within a runtime.
+    /// Binds, in a folder of this mode if there is none yet; must be called within a runtime.
     ///
     /// # Errors
     /// [`ListenError`] says what is in the way.
-    pub fn bind(listen: &ListenConfig, manner: Manner) -> Result<Self, ListenError> {
+    pub fn bind(listen: &ListenConfig, dir_mode: u32) -> Result<Self, ListenError> {
         let path = &listen.path;
         let io = |source: io::Error| ListenError::Io { path: path.clone(), source };
         let dir = path.parent().ok_or_else(|| io(io::Error::other("a socket has a folder")))?;
-        make_dir(dir, manner.dir_mode)?;
+        make_dir(dir, dir_mode)?;
         check_ancestors(dir)?;
         let lock = lock(path)?;
         remove_left_over(dir);
         check_place(path)?;
         check_stale(path)?;
-        let socket = bind_and_rename(path, dir, listen.mode, manner.passing)?;
+        let socket = bind_and_rename(path, dir, listen.mode)?;
         Self::at(path, socket, lock, true)
     }
 
@@ -160,7 +132,6 @@ impl Listener {
     /// [`ListenError`], if it is not such a socket, or not safe where it is.
     pub fn inherit(
         listen: &ListenConfig,
-        passing: Passing,
         socket: OwnedFd,
         lock: File,
     ) -> Result<Self, ListenError> {
@@ -175,7 +146,7 @@ impl Listener {
             return Err(ListenError::NotIt { path: path.clone(), what });
         }
         // Whatever a newer version asks for; it holds for connections from now on.
-        passing.mark(&socket).map_err(io)?;
+        witgate_peer::mark_senders(&socket).map_err(io)?;
         Self::at(path, socket.into(), lock, false)
     }
 
@@ -384,7 +355,6 @@ fn bind_and_rename(
     path: &Path,
     dir: &Path,
     mode: u32,
-    passing: Passing,
 ) -> Result<std::os::unix::net::UnixListener, ListenError> {
     let io = |source: io::Error| ListenError::Io { path: path.to_path_buf(), source };
     let private =
@@ -400,7 +370,7 @@ fn bind_and_rename(
     let address = SocketAddrUnix::new(&hidden).map_err(|errno| io(errno.into()))?;
     rustix::net::bind(&socket, &address).map_err(|errno| io(errno.into()))?;
     fs::set_permissions(&hidden, fs::Permissions::from_mode(mode)).map_err(io)?;
-    passing.mark(&socket).map_err(io)?;
+    witgate_peer::mark_senders(&socket).map_err(io)?;
     rustix::net::listen(&socket, BACKLOG).map_err(|errno| io(errno.into()))?;
     fs::rename(&hidden, path).map_err(io)?;
     Ok(socket.into())

@@ -13,6 +13,7 @@ use tokio::{
     time::timeout,
 };
 use witgate_admin::{Admin, Control};
+use witgate_peer::BrokerStream;
 
 use crate::{
     admin_connection::{self, Operators},
@@ -156,6 +157,7 @@ impl Serving {
 
     fn serve_broker(&mut self, place: OwnedSemaphorePermit, stream: UnixStream) {
         let (gateway, callers) = (Arc::clone(self.core.gateway()), self.core.brokers());
+        let stream = BrokerStream::new(stream);
         self.connections.spawn(broker_connection::serve(gateway, callers, place, stream));
     }
 
@@ -164,6 +166,7 @@ impl Serving {
         for stream in waiting.brokers {
             let (gateway, callers) = (Arc::clone(self.core.gateway()), self.core.brokers());
             let brokers = Arc::clone(&self.brokers);
+            let stream = BrokerStream::invited(stream);
             self.connections.spawn(async move {
                 let Ok(place) = brokers.acquire_owned().await else { return };
                 broker_connection::serve(gateway, callers, place, stream).await;

@@ -321,6 +321,12 @@ impl Decider {
         self.refuse_for(caller, dialect.into(), Reason::ChallengeFailed, saw.to_owned())
     }
 
+    /// A decision against a broker, for what the kernel said of the process that it asked about.
+    pub fn refuse_about_another(&self, broker: &Caller, error: &PeerError) -> Problem {
+        let detail = format!("it asked about another process: {error}");
+        self.refuse_for(broker, Protocol::Broker, draft::reason_of(error), detail)
+    }
+
     fn refuse_for(
         &self,
         caller: &Caller,

@@ -55,6 +55,6 @@ pub use self::{
     reader::{FactReader, ReadSettings},
     stream::{OtherSenders, PeerStream, Sender},
     subject::{Challenge, Connected, Delegated, ExecWatchKind, Observed, Subject},
-    sys::{mark_brokers, mark_senders},
+    sys::mark_senders,
     workers::Reads,
 };

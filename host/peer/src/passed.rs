@@ -13,7 +13,10 @@ use std::{
     fmt, io,
     mem::ManuallyDrop,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,6 +48,8 @@ pub struct BrokerStream(ManuallyDrop<Arc<Connection>>);
 struct Connection {
     socket: UnixStream,
     passed: Mutex<Vec<OwnedFd>>,
+    /// Descriptors may be among what nobody has received.
+    invited: AtomicBool,
 }
 
 /// Why nobody is behind what was passed.
@@ -69,10 +74,41 @@ pub enum NoSubject {
 }
 
 impl BrokerStream {
-    /// Takes a connection that was accepted from a listener of [`crate::mark_brokers`].
+    /// Takes a connection that was accepted from a listener of [`crate::mark_senders`].
     #[must_use]
     pub fn new(socket: UnixStream) -> Self {
-        Self(ManuallyDrop::new(Arc::new(Connection { socket, passed: Mutex::default() })))
+        let (passed, invited) = (Mutex::default(), AtomicBool::new(false));
+        Self(ManuallyDrop::new(Arc::new(Connection { socket, passed, invited })))
+    }
+
+    /// Takes a connection whose other end was invited to pass descriptors by whoever had it before.
+    #[must_use]
+    pub fn invited(socket: UnixStream) -> Self {
+        let stream = Self::new(socket);
+        stream.0.invited.store(true, Ordering::Relaxed);
+        stream
+    }
+
+    /// Lets descriptors come from now on. Before, the kernel lets nobody send any (Linux 6.16).
+    ///
+    /// # Errors
+    /// As setsockopt(2).
+    pub fn invite(&self) -> io::Result<()> {
+        self.0.invited.store(true, Ordering::Relaxed);
+        sys::take_rights(self.0.socket.as_fd(), true)?;
+        Ok(())
+    }
+
+    /// Whether they may come.
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
+        self.0.invited.load(Ordering::Relaxed)
+    }
+
+    /// How many descriptors have come.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.0.passed().len()
     }
 
     /// Waits until there is something to receive, and takes nothing of it.
@@ -158,10 +194,16 @@ impl BrokerStream {
     }
 
     /// Closes the connection and everything that was passed on it, for the account of whoever passed it,
-    /// together with what is held for it. Returns once a thread has taken it, however long the closing takes.
+    /// together with what is held for it. Returns once a thread has taken it, however long the closing takes;
+    /// or has closed it, if nothing can have come that hangs.
     pub async fn close<T: Send + 'static>(self, reader: &FactReader, uid: u32, held: T) {
+        let invited = self.0.invited.load(Ordering::Relaxed);
+        if !invited && sys::take_rights(self.0.socket.as_fd(), false) == Ok(true) {
+            drop((ManuallyDrop::into_inner(self.0), held));
+            return;
+        }
         let connection = ManuallyDrop::into_inner(self.0);
-        let mut job: Box<dyn FnOnce() + Send> = Box::new(move || drop((connection, held)));
+        let mut job = reader.0.passing.unwatched(move || drop((connection, held)));
         while let Err(refused) = reader.0.passing.hand_over(uid, job) {
             job = refused;
             tokio::time::sleep(RETRY).await;

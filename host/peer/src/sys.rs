@@ -390,13 +390,24 @@ fn is_of_process(pidfd: BorrowedFd<'_>) -> Result<bool, Errno> {
 
 const THREAD: &[u8] = b"a pidfd of one thread";
 
-/// Whether it is a Unix socket of the kind that connects once, and not one that listens: that would
-/// name whoever made it listen.
+/// Whether it is a Unix socket of the kind that connects once, at the end of who accepted it: a socket
+/// that listens, and the end of who connected, would name whoever made it listen. Only what was accepted
+/// has the name of a socket that listens; the end of who connected has none, unless it was given one.
 fn is_connection(socket: BorrowedFd<'_>) -> Result<bool, Errno> {
-    use rustix::net::{AddressFamily, SocketType, sockopt};
-    Ok(sockopt::socket_domain(socket)? == AddressFamily::UNIX
-        && matches!(sockopt::socket_type(socket)?, SocketType::STREAM | SocketType::SEQPACKET)
-        && !sockopt::socket_acceptconn(socket)?)
+    use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
+    if sockopt::socket_domain(socket)? != AddressFamily::UNIX
+        || !matches!(sockopt::socket_type(socket)?, SocketType::STREAM | SocketType::SEQPACKET)
+        || sockopt::socket_acceptconn(socket)?
+    {
+        return Ok(false);
+    }
+    let name = rustix::net::SocketAddrUnix::try_from(getsockname(socket)?);
+    // However one without a name is written.
+    let any = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0);
+    let named = |name: rustix::net::SocketAddrUnix| {
+        name.path_bytes().is_some_and(any) || name.abstract_name().is_some_and(any)
+    };
+    Ok(name.is_ok_and(named))
 }
 
 fn magic_link(named: BorrowedFd<'_>) -> String {
@@ -425,8 +436,8 @@ fn kind_of_entry(dir: BorrowedFd<'_>, entry: &rustix::fs::DirEntry) -> Result<Fi
 }
 
 /// Has every message on connections of this listener carry its sender, and lets none carry a
-/// descriptor where the kernel knows how (Linux 6.16; elsewhere they are dropped unopened when the
-/// message is read).
+/// descriptor where the kernel knows how (Linux 6.16). Elsewhere the kernel drops them when the message
+/// is read, on the thread that reads it, and one that hangs when it is closed could hold that up.
 ///
 /// To be called before `listen`: connections take both over from the listener, and what is written
 /// before they could be set on the connection itself would arrive without its sender.
@@ -435,19 +446,19 @@ fn kind_of_entry(dir: BorrowedFd<'_>, entry: &rustix::fs::DirEntry) -> Result<Fi
 /// As setsockopt(2).
 pub fn mark_senders(listener: impl AsFd) -> std::io::Result<()> {
     let listener = listener.as_fd();
-    mark_brokers(listener)?;
-    match unsafe_calls::set_socket_option(listener, SO_PASSRIGHTS, 0) {
-        Ok(()) | Err(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
+    unsafe_calls::set_socket_option(listener, libc::SO_PASSCRED, 1)?;
+    take_rights(listener, false)?;
+    Ok(())
 }
 
-/// The same for a listener on which descriptors come along, see [`crate::BrokerStream`].
-///
-/// # Errors
-/// As setsockopt(2).
-pub fn mark_brokers(listener: impl AsFd) -> std::io::Result<()> {
-    Ok(unsafe_calls::set_socket_option(listener.as_fd(), libc::SO_PASSCRED, 1)?)
+/// Whether messages on this connection may carry descriptors from now on; false if the kernel has no
+/// say in that, and they always may.
+pub(crate) fn take_rights(socket: BorrowedFd<'_>, may: bool) -> Result<bool, Errno> {
+    match unsafe_calls::set_socket_option(socket, SO_PASSRIGHTS, i32::from(may)) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// asm-generic/socket.h, Linux 6.16.

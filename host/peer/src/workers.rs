@@ -106,12 +106,37 @@ impl Workers {
 }
 
 impl Workers {
-    /// Has a thread do a job that nobody waits for.
+    /// A job that nobody waits for, counted among those while it runs.
+    pub(crate) fn unwatched(&self, job: impl FnOnce() + Send + 'static) -> Work {
+        let shared = Arc::clone(&self.0);
+        Box::new(move || {
+            let _counted = Unwatched::begin(shared);
+            job();
+        })
+    }
+
+    /// Has a thread do such a job.
     ///
     /// # Errors
     /// The job, if too many are waiting.
     pub(crate) fn hand_over(&self, share: u32, job: Work) -> Result<(), Work> {
         self.0.pool.submit(Job { share, work: job })
+    }
+}
+
+/// Counts a job as overdue from its beginning to its end.
+struct Unwatched(Arc<Shared>);
+
+impl Unwatched {
+    fn begin(shared: Arc<Shared>) -> Self {
+        shared.overdue.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Unwatched {
+    fn drop(&mut self) {
+        self.0.overdue.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -21,6 +21,7 @@ mod detect;
 pub mod frame;
 #[cfg(test)]
 mod fuzz;
+mod invitation;
 pub mod limits;
 mod people;
 mod problem;
@@ -35,6 +36,7 @@ pub use self::{
     ask::{Ask, AskError, Dialect, Line},
     challenge::{Authorization, Nonce},
     detect::{Protocol, detect},
+    invitation::Invitation,
     problem::Problem,
     reason::Reason,
     watch::{Cause, WatchEvent},

@@ -204,6 +204,14 @@ impl Actor {
         self.try_command(Op::SendAs, &payload, None).map(drop)
     }
 
+    /// The same as [`Actor::pass`], which may be refused.
+    ///
+    /// # Errors
+    /// Of sendmsg(2).
+    pub fn try_pass(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> std::io::Result<()> {
+        self.try_command(Op::Pass, bytes, Some(descriptor)).map(drop)
+    }
+
     /// Writes on its connection, and passes a descriptor along with it.
     #[track_caller]
     pub fn pass(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) {

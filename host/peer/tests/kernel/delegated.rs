@@ -41,8 +41,8 @@ fn pass(broker: &UnixStream, fds: &[BorrowedFd<'_>]) {
 /// The daemon's end of a broker's connection, once it has received that.
 async fn received(scene: &Scene, fds: &[BorrowedFd<'_>]) -> BrokerStream {
     let broker = UnixStream::connect(scene.broker_socket()).unwrap();
-    pass(&broker, fds);
     let (subject, stream) = scene.accept_broker();
+    pass(&broker, fds);
     let line = stream.receive(&subject, &scene.reader, PATIENCE).await.unwrap();
     assert_eq!(line, b"attest\n");
     stream
@@ -200,8 +200,8 @@ async fn there_must_be_one_descriptor() {
     let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
     for count in [2, 8, 253] {
         let broker = UnixStream::connect(scene.broker_socket()).unwrap();
-        pass_many(&broker, file.as_fd(), count);
         let (subject, stream) = scene.accept_broker();
+        pass_many(&broker, file.as_fd(), count);
         stream.receive(&subject, &scene.reader, PATIENCE).await.unwrap();
         assert_eq!(stream.behind(&scene.kernel).unwrap_err(), NoSubject::Many);
         // Other tests open and close some, too.
@@ -251,9 +251,9 @@ async fn what_lingers_lingers_where_it_hurts_nobody() {
     for count in [0, 1, 3] {
         let (hangs, other_end) = lingering();
         let broker = UnixStream::connect(scene.broker_socket()).unwrap();
+        let (subject, stream) = scene.accept_broker();
         pass_many(&broker, hangs.as_fd(), count.max(1));
         drop(hangs);
-        let (subject, stream) = scene.accept_broker();
         if count > 0 {
             // It may not even come back from receiving.
             let received =
@@ -272,7 +272,7 @@ async fn what_lingers_lingers_where_it_hurts_nobody() {
 
 // #19
 #[tokio::test]
-async fn a_process_of_a_namespace_that_we_cannot_see_is_unknown() {
+async fn a_process_of_a_namespace_below_ours_has_its_number_of_ours() {
     let scene = Scene::new();
     let actor = Actor::spawn().uid(1000);
     actor.unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID);

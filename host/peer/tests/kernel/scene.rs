@@ -69,7 +69,7 @@ impl Scene {
 
     pub(crate) fn broker_socket(&self) -> PathBuf {
         let path = self.path().join("b");
-        self.broker.get_or_init(|| listen(&path, |socket| witgate_peer::mark_brokers(socket)));
+        self.broker.get_or_init(|| listen(&path, |socket| witgate_peer::mark_senders(socket)));
         path
     }
 
@@ -78,6 +78,7 @@ impl Scene {
         let socket = self.broker.get().unwrap().accept().unwrap().0;
         socket.set_nonblocking(true).unwrap();
         let stream = BrokerStream::new(tokio::net::UnixStream::from_std(socket).unwrap());
+        stream.invite().unwrap();
         (Subject::accept(&stream, &self.kernel).unwrap(), stream)
     }
 
