@@ -12,7 +12,7 @@ use witgate_attestor::inspect;
 use witgate_client::Client;
 use witgate_testkit::{
     child::Actor,
-    daemon::{Daemon, text},
+    daemon::{Daemon, Folder, text},
 };
 
 use crate::{admin::get, folder, json};
@@ -184,8 +184,8 @@ fn endpoint(socket: &Path) {
     });
 }
 
-/// A daemon with the guest that asks an endpoint and keeps the answer.
-fn serve_with_endpoint(socket: &Path) -> Daemon {
+/// A folder with the guest that reaches for things, which it was granted all.
+fn folder_with_reach(what: &str, endpoint: &Path, entries: &str) -> Folder {
     let folder = folder();
     let guest = witgate_builtins::fixtures::find("reach").unwrap();
     folder.write("plugins/guest.wasm", guest);
@@ -195,44 +195,30 @@ fn serve_with_endpoint(socket: &Path) -> Daemon {
         "witgate.toml",
         format!(
             "[plugins.unix]\nsource = \"builtin:unix\"\n[plugins.guest]\nsource = \"guest.wasm\"\n\
-             settings = {{ reach = \"keep for all\" }}\ngrants = [{}]\n\
+             settings = {{ reach = \"{what}\" }}\ngrants = [{}]\n\
              [endpoints.api]\nunix = \"{}\"\npaths = [\"/value\"]\n",
             asks.join(", "),
-            socket.display()
+            endpoint.display()
         ),
     );
-    folder.write(
-        "entries.d/entries.toml",
-        "[[entry]]\nname = \"root\"\nidentity = \"/root\"\nmatch = { unix.uid = 0 }\n\
+    folder.write("entries.d/entries.toml", entries);
+    folder
+}
+
+/// A daemon with the guest that asks an endpoint and keeps the answer.
+fn serve_with_endpoint(socket: &Path) -> Daemon {
+    let entries = "[[entry]]\nname = \"root\"\nidentity = \"/root\"\nmatch = { unix.uid = 0 }\n\
          [[entry]]\nname = \"guest\"\nidentity = \"/guest\"\nweak = true\n\
-         match = { unix.uid = 0, guest.answer = \"never\" }\n",
-    );
-    folder.serve()
+         match = { unix.uid = 0, guest.answer = \"never\" }\n";
+    folder_with_reach("keep for all", socket, entries).serve()
 }
 
 /// Under the daemon's own filter of calls, whoever asks.
 #[test]
 fn a_file_of_a_workload_is_read_with_its_own_rights() {
-    let folder = folder();
-    let guest = witgate_builtins::fixtures::find("reach").unwrap();
-    folder.write("plugins/guest.wasm", guest);
-    let asks = inspect(guest).unwrap().toml.requests;
-    let asks: Vec<_> = asks.iter().map(|word| format!("\"{word}\"")).collect();
-    folder.write(
-        "witgate.toml",
-        format!(
-            "[plugins.unix]\nsource = \"builtin:unix\"\n[plugins.guest]\nsource = \"guest.wasm\"\n\
-             settings = {{ reach = \"workload file\" }}\ngrants = [{}]\n\
-             [endpoints.api]\nunix = \"/run/nobody.sock\"\npaths = [\"/\"]\n",
-            asks.join(", ")
-        ),
-    );
-    folder.write(
-        "entries.d/entries.toml",
-        "[[entry]]\nname = \"all\"\nidentity = \"/all\"\nlike = { guest.workload = \"*\" }\n\
-         match = { unix.uid = [\"0\", \"3004\"] }\n",
-    );
-    let daemon = folder.serve();
+    let entries = "[[entry]]\nname = \"all\"\nidentity = \"/all\"\nlike = { guest.workload = \"*\" }\n\
+         match = { unix.uid = [\"0\", \"3004\"] }\n";
+    let daemon = folder_with_reach("workload file", Path::new("/nowhere"), entries).serve();
     for uid in [0, 3004] {
         attest(&daemon, Actor::spawn().groups(&[]).gid(uid).uid(uid));
         let said = text(&daemon.run(&["why", "--last"]));
