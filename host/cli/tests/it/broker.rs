@@ -127,6 +127,18 @@ fn invite(actor: &Actor, daemon: &Daemon) {
     assert!(is_invitation(&line), "{}", String::from_utf8_lossy(&line));
 }
 
+/// Stops the daemon, and returns when none of its threads runs any more.
+fn stop(daemon: &Daemon) {
+    daemon.signal(Signal::SIGSTOP);
+    daemon.eventually("it stands still", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+        let status = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.unwrap().path().join("status"))
+        };
+        tasks.map(status).all(|status| status.is_ok_and(|status| status.contains("State:\tT")))
+    });
+}
+
 /// What a broker that sends this is answered.
 fn answered(daemon: &Daemon, bytes: &[u8], fd: BorrowedFd<'_>, count: usize) -> Value {
     let mut broker = invited(daemon);
@@ -241,7 +253,7 @@ fn who_is_not_listed_is_told_so_and_nothing_of_it_is_read() {
     let web = workload(3001);
     for stranger in [workload(3001), workload(65_534)] {
         // It says everything before it is looked at.
-        daemon.signal(Signal::SIGSTOP);
+        stop(&daemon);
         let stranger = stranger.connect(socket(&daemon));
         let refused = stranger.try_pass(b"attest\n", pidfd(&web).as_fd()).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EPERM), "by the kernel");

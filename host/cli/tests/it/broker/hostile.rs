@@ -103,7 +103,7 @@ fn descriptors_that_hang_keep_nobody_else_from_being_answered() {
     let hostile = [0; 4].map(|_| workload(2001));
     hostile.iter().for_each(|hostile| invite(hostile, &daemon));
     // Once: the signals end what lingers.
-    daemon.signal(Signal::SIGSTOP);
+    stop(&daemon);
     hostile[3].pass(b"attest\n", File::open(slow.path()).unwrap().as_fd());
     for (hostile, (hangs, count, bytes)) in hostile.iter().zip(passed) {
         (0..count).for_each(|_| hostile.pass(bytes.as_bytes(), hangs.as_fd()));
@@ -130,7 +130,7 @@ fn strangers_shut_no_broker_out() {
     let daemon = serve();
     let (web, stranger) = (workload(3001), workload(65_534));
     let (hangs, _other_end) = lingering();
-    daemon.signal(Signal::SIGSTOP);
+    stop(&daemon);
     for _ in 0..60 {
         stranger.connect_again(socket(&daemon));
         let refused = stranger.try_pass(b"attest\n", hangs.as_fd()).unwrap_err();
@@ -149,7 +149,7 @@ fn a_line_full_of_descriptors_is_not_read_to_its_end() {
     let null = File::open("/dev/null").unwrap();
     let before = descriptors(&daemon, "/dev/null");
     invite(&hostile, &daemon);
-    daemon.signal(Signal::SIGSTOP);
+    stop(&daemon);
     (0..200).for_each(|_| hostile.pass(b"a", null.as_fd()));
     daemon.signal(Signal::SIGCONT);
     let answer = parse(&hostile.receive());
