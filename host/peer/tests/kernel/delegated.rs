@@ -156,7 +156,14 @@ async fn what_leads_to_no_process_is_told_by_its_name() {
     memory.write_all(b"Pid:\t1\n").unwrap();
     let thread = PidfdFlags::from_bits_retain(libc::PIDFD_THREAD);
     let thread = pidfd_open(rustix::process::getpid(), thread).unwrap();
+    // Who connected would name who listens; of a pair each would name who made it.
+    let client = UnixStream::connect(scene.path().join("listening")).unwrap();
+    let (pair, _other_half) = UnixStream::pair().unwrap();
+    let unconnected_one = unconnected();
     for (fd, name) in [
+        (client.as_fd(), "socket:["),
+        (pair.as_fd(), "socket:["),
+        (unconnected_one.as_fd(), "socket:["),
         (tcp.as_fd(), "socket:["),
         (listening.as_fd(), "socket:["),
         (datagram.as_fd(), "socket:["),
@@ -171,13 +178,16 @@ async fn what_leads_to_no_process_is_told_by_its_name() {
         };
         assert!(found.starts_with(name), "{found}");
     }
-    let unconnected = rustix::net::socket(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::STREAM,
-        None,
-    );
-    let error = behind(&scene, unconnected.unwrap().as_fd()).await.unwrap_err();
+    let bound = unconnected();
+    let name = rustix::net::SocketAddrUnix::new(scene.path().join("bound")).unwrap();
+    rustix::net::bind(&bound, &name).unwrap();
+    let error = behind(&scene, bound.as_fd()).await.unwrap_err();
     assert_eq!(error, PeerError::PeerUnknown { why: Stranger::NoPeer }.into());
+}
+
+fn unconnected() -> OwnedFd {
+    use rustix::net::{AddressFamily, SocketType, socket};
+    socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap()
 }
 
 /// Sends a line with this many copies of one descriptor.
