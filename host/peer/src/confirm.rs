@@ -119,7 +119,7 @@ impl Subject<Delegated> {
 }
 
 impl<S> Subject<S> {
-    /// What both have in common: never called by itself but where no answer is made.
+    /// The last look, which `confirm` and `confirm_for` are; by itself only in tests.
     pub(crate) fn open<T>(&self, bound: Bound<T>) -> Result<Confirmed<T>, PeerError> {
         if bound.subject != self.id() {
             return Err(PeerError::OtherSubject);

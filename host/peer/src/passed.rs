@@ -185,8 +185,8 @@ impl BrokerStream {
         Ok(())
     }
 
-    /// The connection, for another daemon to accept; nothing may have been received from it, and so
-    /// nothing was passed. None while it is being received from.
+    /// The connection, for another daemon to accept; nothing may have been received from it, so
+    /// that whatever was passed is still in it. None while it is being received from.
     #[must_use]
     pub fn into_socket(self) -> Option<UnixStream> {
         let connection = Arc::into_inner(ManuallyDrop::into_inner(self.0));

@@ -3,8 +3,9 @@
 //! A connected descriptor can be handed on: by fork, by exec, by `SCM_RIGHTS`. The kernel stamps each
 //! message with its sender, as the listener asked it to (see [`crate::mark_senders`]), and never
 //! joins messages of two senders in one read. So bytes are read by recvmsg(2) only, with room for one
-//! sender and for nothing else: a descriptor that came along is dropped by the kernel and never
-//! becomes ours, for closing a hostile one can hang.
+//! sender and for nothing else: a descriptor that came along never becomes ours, for closing a hostile
+//! one can hang. From Linux 6.16 on none can come. Before, the kernel drops it while we read, and that
+//! can hang as well.
 
 use std::{
     io::{self, IoSliceMut},
