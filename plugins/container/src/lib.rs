@@ -3,18 +3,20 @@
 //! Only directories that nobody but root could have made count, and of those the container
 //! nearest to the root: see `README.md` for what that is worth.
 
-mod locate;
 mod settings;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod spire;
 
-use witgate_sdk::{Attestor, Failure, Key, Manifest, Report, facts::cgroups};
-
-use crate::{
-    locate::{Located, locate},
-    settings::Settings,
+use witgate_sdk::{
+    Attestor, Failure, Key, Manifest, Report,
+    containers::{Located, locate},
+    facts::cgroups,
 };
+
+use crate::settings::Settings;
 
 /// The attestor.
 struct Container;

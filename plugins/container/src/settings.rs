@@ -1,8 +1,5 @@
 use serde::Deserialize;
-use witgate_sdk::{
-    containers::{Container, shallowest},
-    settings,
-};
+use witgate_sdk::{containers::NestedBelow, settings};
 
 /// JSON schema of the settings.
 pub(crate) const SCHEMA: &str = r#"{
@@ -35,34 +32,6 @@ impl Settings {
     /// Those of this call.
     pub(crate) fn current() -> Result<Self, String> {
         settings::current()
-    }
-}
-
-/// The control group of a container that itself runs containers, such as a node of kind. `<id>`
-/// stands for any container's id.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct NestedBelow(String);
-
-impl NestedBelow {
-    /// Whether this container, on this path, is the one that the operator means.
-    pub(crate) fn matches(&self, path: &str, container: &Container<'_>) -> bool {
-        path.get(..container.end) == Some(self.0.replace("<id>", container.id).as_str())
-    }
-}
-
-impl TryFrom<String> for NestedBelow {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let example = text.replace("<id>", &"0".repeat(64));
-        match shallowest(&example) {
-            Ok(Some(container)) if container.end == example.len() => Ok(Self(text)),
-            _ => Err(format!(
-                "nested_below = {text:?} is not the path of a container's control group; it reads \
-                 like \"/docker/<id>\" or \"/system.slice/docker-<id>.scope\""
-            )),
-        }
     }
 }
 

@@ -6,9 +6,11 @@
 //! why, stands in `README.md`; each difference has a test here.
 
 use proptest::prelude::*;
-use witgate_sdk::{Failure, containers::shallowest, facts::cgroups::TrustedEntry};
-
-use crate::locate::locate;
+use witgate_sdk::{
+    Failure,
+    containers::{locate, shallowest},
+    facts::cgroups::TrustedEntry,
+};
 
 const A: &str = "1f0e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const B: &str = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789";

@@ -7,6 +7,10 @@
 //! Give it only paths that nobody but root could have made, `trusted-entry.prefix` of the
 //! interface `cgroups`: a name proves nothing, who made it does.
 
+mod locate;
+
+pub use self::locate::{Located, NestedBelow, locate};
+
 /// A runtime that can be told from the spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
@@ -183,3 +187,6 @@ fn is_uid(text: &str) -> bool {
             _ => is_hex(byte) && !DASHES.contains(&at),
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,43 @@
-use witgate_sdk::{
-    Failure,
-    containers::{Container, Runtime, shallowest},
-    facts::cgroups::TrustedEntry,
-};
-
-use crate::settings::NestedBelow;
+use super::{Container, Runtime, shallowest};
+use crate::{Failure, facts::cgroups::TrustedEntry};
 
 /// The container that all hierarchies agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Located<'e> {
-    /// Its id.
-    pub(crate) id: &'e str,
+pub struct Located<'e> {
+    /// 64 lower-case hexadecimal digits.
+    pub id: &'e str,
     /// Who runs it, if a path tells.
-    pub(crate) runtime: Option<Runtime>,
+    pub runtime: Option<Runtime>,
     /// Uid of the pod around it, if there is one.
-    pub(crate) pod_uid: Option<String>,
+    pub pod_uid: Option<String>,
+}
+
+/// The control group of a container that itself runs containers, such as a node of kind. `<id>`
+/// stands for any container's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "settings", derive(serde::Deserialize), serde(try_from = "String"))]
+pub struct NestedBelow(String);
+
+impl NestedBelow {
+    /// Whether this container, on this path, is the one that the operator means.
+    fn matches(&self, path: &str, container: &Container<'_>) -> bool {
+        path.get(..container.end) == Some(self.0.replace("<id>", container.id).as_str())
+    }
+}
+
+impl TryFrom<String> for NestedBelow {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let example = text.replace("<id>", &"0".repeat(64));
+        match shallowest(&example) {
+            Ok(Some(container)) if container.end == example.len() => Ok(Self(text)),
+            _ => Err(format!(
+                "nested_below = {text:?} is not the path of a container's control group; it reads \
+                 like \"/docker/<id>\" or \"/system.slice/docker-<id>.scope\""
+            )),
+        }
+    }
 }
 
 /// A hierarchy that names a container.
@@ -29,7 +52,11 @@ struct Vote<'e> {
 /// where it stands in no container does not contradict: on a host with both cgroup versions Docker
 /// leaves the v2 entry at `/system.slice/containerd.service`. All that name a container must name
 /// the same one.
-pub(crate) fn locate<'e>(
+///
+/// # Errors
+/// Unavailable if no hierarchy is mounted where the daemon runs; failed if two of them name
+/// different containers, or a path was read from another cgroup namespace.
+pub fn locate<'e>(
     entries: &'e [TrustedEntry],
     nested_below: Option<&NestedBelow>,
 ) -> Result<Option<Located<'e>>, Failure> {
@@ -108,8 +135,3 @@ fn disagreement(first: &Vote<'_>, other: &Vote<'_>) -> Failure {
 fn name(entry: &TrustedEntry) -> String {
     if entry.controllers.is_empty() { "v2".to_owned() } else { entry.controllers.join(",") }
 }
-
-#[cfg(test)]
-mod fuzz;
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Failure, facts::cgroups::TrustedEntry};
 
 const A: &str = "a17c3e5f90b2d4681357ace02468bdf0a17c3e5f90b2d4681357ace02468bdf0";
 const B: &str = "b2d4681357ace02468bdf0a17c3e5f90b2d4681357ace02468bdf0a17c3e5f90";

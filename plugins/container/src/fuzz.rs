@@ -1,10 +1,8 @@
 //! Fuzz target: the matcher of control group paths, against a slow reference that knows every
 //! spelling as a whole.
 
-use witgate_sdk::{Failure, facts::cgroups::TrustedEntry};
+use witgate_sdk::{Failure, containers::locate, facts::cgroups::TrustedEntry};
 use witgate_testkit::fuzz_target;
-
-use super::locate;
 
 /// A container: its id, who runs it, the pod around it.
 type Found = (String, Option<&'static str>, Option<String>);
