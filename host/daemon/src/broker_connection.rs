@@ -73,10 +73,10 @@ pub(crate) async fn serve(
     }
     let stream = match wait(&gateway, &broker, &stream).await {
         Waited::HandingOver => {
-            match stream.into_socket().and_then(|socket| gateway.keep_broker(socket)) {
+            match gateway.keep_broker(stream) {
                 None => return,
                 // Too late: whatever it says now is answered that nothing is decided any more.
-                Some(socket) => BrokerStream::invited(socket),
+                Some(stream) => stream,
             }
         }
         Waited::Silent => {

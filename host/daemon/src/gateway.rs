@@ -7,7 +7,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
 };
 use witgate_decision::{Caller, Decider, Permit, Shed, Watch, WatchPermit};
-use witgate_peer::{OtherSenders, PeerError};
+use witgate_peer::{BrokerStream, OtherSenders, PeerError};
 use witgate_protocol::{Ask, Dialect, HealthAnswer, Problem, Reason, WatchEvent, You};
 
 use crate::answer::Frame;
@@ -28,7 +28,7 @@ pub(crate) struct Gateway {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) workloads: Vec<UnixStream>,
-    pub(crate) brokers: Vec<UnixStream>,
+    pub(crate) brokers: Vec<BrokerStream>,
 }
 
 impl Waiting {
@@ -111,15 +111,15 @@ impl Gateway {
     }
 
     /// The same for that of a broker.
-    pub(crate) fn keep_broker(&self, stream: UnixStream) -> Option<UnixStream> {
+    pub(crate) fn keep_broker(&self, stream: BrokerStream) -> Option<BrokerStream> {
         self.keep_among(stream, |kept| &mut kept.brokers)
     }
 
-    fn keep_among(
+    fn keep_among<S>(
         &self,
-        stream: UnixStream,
-        among: impl FnOnce(&mut Waiting) -> &mut Vec<UnixStream>,
-    ) -> Option<UnixStream> {
+        stream: S,
+        among: impl FnOnce(&mut Waiting) -> &mut Vec<S>,
+    ) -> Option<S> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if *self.phase.borrow() != Phase::HandingOver {
             return Some(stream);

@@ -166,7 +166,6 @@ impl Serving {
         for stream in waiting.brokers {
             let (gateway, callers) = (Arc::clone(self.core.gateway()), self.core.brokers());
             let brokers = Arc::clone(&self.brokers);
-            let stream = BrokerStream::invited(stream);
             self.connections.spawn(async move {
                 let Ok(place) = brokers.acquire_owned().await else { return };
                 broker_connection::serve(gateway, callers, place, stream).await;
@@ -247,6 +246,14 @@ impl Serving {
         }
         tracing::info!(audit.head = %head, waiting = kept.len(), "Handed over");
         self.listeners().for_each(|listener| listener.disown());
+        // Whoever is at the other end is to see the end of it when the successor closes it.
+        let own = rustix::process::geteuid().as_raw();
+        let closed = async {
+            for stream in kept.brokers {
+                stream.close(decider.reader(), own, ()).await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, closed).await;
         Given::Away
     }
 

@@ -185,14 +185,6 @@ impl BrokerStream {
         Ok(())
     }
 
-    /// The connection, for another daemon to accept; nothing may have been received from it, so
-    /// that whatever was passed is still in it. None while it is being received from.
-    #[must_use]
-    pub fn into_socket(self) -> Option<UnixStream> {
-        let connection = Arc::into_inner(ManuallyDrop::into_inner(self.0));
-        connection.map(|Connection { socket, .. }| socket)
-    }
-
     /// Closes the connection and everything that was passed on it, for the account of whoever passed it,
     /// together with what is held for it. Returns once a thread has taken it, however long the closing takes;
     /// or has closed it, if nothing can have come that hangs.
@@ -202,8 +194,10 @@ impl BrokerStream {
             drop((ManuallyDrop::into_inner(self.0), held));
             return;
         }
-        let connection = ManuallyDrop::into_inner(self.0);
-        let mut job = reader.0.passing.unwatched(move || drop((connection, held)));
+        // Whoever stops waiting for a thread loses the connection, and does not close it where it is.
+        let connection = self.0;
+        let close = move || drop((ManuallyDrop::into_inner(connection), held));
+        let mut job = reader.0.passing.unwatched(close);
         while let Err(refused) = reader.0.passing.hand_over(uid, job) {
             job = refused;
             tokio::time::sleep(RETRY).await;

@@ -15,7 +15,7 @@ use tokio::{
 };
 use witgate_admin::{Role, Viewer};
 use witgate_decision::audit::{Audit, Class};
-use witgate_peer::{Connected, PeerStream, Subject};
+use witgate_peer::{BrokerStream, Connected, PeerStream, Subject};
 
 use super::{Holdings, Legacy, MAX_LINE, Offer, READY, REQUEST, SERVING, rights};
 use crate::{config::Config, first::next_line, gateway::Waiting, listener::Listener};
@@ -143,7 +143,8 @@ impl Successor {
     pub(crate) async fn give(&mut self, lock: &File, waiting: &Waiting) -> Given {
         let mut rights = vec![lock.as_fd()];
         let Waiting { workloads, brokers } = waiting;
-        rights.extend(workloads.iter().chain(brokers).map(UnixStream::as_fd));
+        rights.extend(workloads.iter().map(UnixStream::as_fd));
+        rights.extend(brokers.iter().map(BrokerStream::as_fd));
         let legacy = Legacy { connections: workloads.len(), brokers: brokers.len() };
         if let Err(error) = say(&self.stream, &legacy, &rights) {
             tracing::warn!(error = %error, "The successor does not listen any more");

@@ -10,6 +10,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use tokio::{net::UnixStream, time::timeout};
+use witgate_peer::BrokerStream;
 
 use super::{
     Holdings, Legacy, Offer, READY, REQUEST, SERVING, TakeOverError,
@@ -98,7 +99,8 @@ impl Left {
         let lock = rights.next().map(File::from).ok_or(io::ErrorKind::UnexpectedEof)?;
         let workloads = rights.by_ref().take(connections).map(accepted);
         let workloads = workloads.collect::<io::Result<_>>()?;
-        let brokers = rights.map(accepted).collect::<io::Result<_>>()?;
+        let invited = |socket| accepted(socket).map(BrokerStream::invited);
+        let brokers = rights.map(invited).collect::<io::Result<_>>()?;
         Ok((lock, Self { waiting: Waiting { workloads, brokers }, incoming }))
     }
 
