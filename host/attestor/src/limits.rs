@@ -136,8 +136,8 @@ pub const PATHS: usize = 16;
 /// Uses of cache and endpoints in one call that are shown to the operator.
 pub const USES: usize = 32;
 
-/// Bytes of a response to a plugin.
-pub const RESPONSE_BYTES: usize = 1 << 20;
+/// Bytes of a response to a plugin; an endpoint says less unless the operator lets it.
+pub const RESPONSE_BYTES: usize = 16 << 20;
 
 // --- components -------------------------------------------------------------------------------
 

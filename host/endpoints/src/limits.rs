@@ -32,8 +32,9 @@ pub(crate) const READ_BUFFER_BYTES: usize = 2 * RESPONSE_HEAD_BYTES;
 /// Body of a response in KiB, unless the operator says less or more.
 pub const MAX_RESPONSE_KIB: u64 = 1024;
 
-/// What the operator may say; the top is what WIT `http.response` promises to plugins.
-pub const MAX_RESPONSE_KIB_RANGE: RangeInclusive<u64> = 1..=1024;
+/// What the operator may say; the top is what WIT `http.response` promises to plugins. A kubelet says
+/// about 10 KiB of each of its pods, and may have a thousand.
+pub const MAX_RESPONSE_KIB_RANGE: RangeInclusive<u64> = 1..=16_384;
 
 /// How much more than head and body a connection may send in one exchange, as a factor: room for
 /// the framing of chunks, none for endless interim responses or chunk extensions.

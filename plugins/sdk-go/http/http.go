@@ -38,7 +38,7 @@ type Response struct {
 	Status uint16
 	// Headers are only content-type, etag and retry-after, if they were there.
 	Headers []Header
-	// Body, at most 1 MiB.
+	// Body, at most what the operator allows: 1 MiB unless told otherwise, never more than 16.
 	Body []byte
 }
 

@@ -167,7 +167,11 @@ fn what_is_wrong_with_the_rest_is_said() {
         (EndpointSettings { methods: Some(vec!["get".into()]), ..unix() }, "methods", "GET"),
         (EndpointSettings { timeout_ms: Some(0), ..unix() }, "timeout_ms", "from 1 to 30000"),
         (EndpointSettings { timeout_ms: Some(30_001), ..unix() }, "timeout_ms", "30001"),
-        (EndpointSettings { max_response_kib: Some(1025), ..unix() }, "max_response_kib", "1024"),
+        (
+            EndpointSettings { max_response_kib: Some(16_385), ..unix() },
+            "max_response_kib",
+            "16384",
+        ),
         (EndpointSettings { concurrency: Some(0), ..unix() }, "concurrency", "no limit can be"),
     ]);
 }

@@ -95,7 +95,7 @@ class Response:
     headers: dict[str, str]
     """Only ``content-type``, ``etag`` and ``retry-after``, if they were there."""
     body: bytes
-    """At most 1 MiB."""
+    """At most what the operator allows: 1 MiB unless told otherwise, never more than 16."""
 
     def json(self) -> Any:
         """The body, read as JSON."""
