@@ -62,7 +62,10 @@ witgate_sdk::export!(Container, "plugin.toml");
 
 #[cfg(test)]
 mod tests {
-    use witgate_sdk::containers::Runtime;
+    use witgate_sdk::{
+        containers::Runtime,
+        testing::{check_fixtures, check_readme},
+    };
 
     use super::*;
 
@@ -87,17 +90,14 @@ mod tests {
         assert_eq!(words, ["id", "pod_uid", "runtime"]);
     }
 
+    // #38, #39
+    #[test]
+    fn every_fixture_gives_its_expected_report() {
+        check_fixtures::<Container>("fixtures");
+    }
+
     #[test]
     fn the_readme_says_what_the_manifest_says() {
-        let readme = include_str!("../README.md");
-        let rows = Container::describe().readme_rows();
-        for (before, after) in &rows {
-            let found =
-                readme.lines().any(|line| line.starts_with(before) && line.ends_with(after));
-            assert!(found, "README.md has no row {before} … {after}");
-        }
-        for heading in ["## Configuration", "## Selectors", "## Security considerations"] {
-            assert!(readme.lines().any(|line| line == heading), "{heading}");
-        }
+        check_readme::<Container>("README.md");
     }
 }

@@ -86,18 +86,4 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, derived);
     }
-
-    #[test]
-    fn the_readme_says_what_the_manifest_says() {
-        let readme = include_str!("../README.md");
-        let rows = manifest().readme_rows();
-        for (before, after) in &rows {
-            let found =
-                readme.lines().any(|line| line.starts_with(before) && line.ends_with(after));
-            assert!(found, "README.md has no row {before} … {after}");
-        }
-        for heading in ["## Configuration", "## Selectors", "## Security considerations"] {
-            assert!(readme.lines().any(|line| line == heading), "{heading}");
-        }
-    }
 }

@@ -75,3 +75,20 @@ fn ask<T>(
 }
 
 witgate_sdk::export!(Unix, "plugin.toml");
+
+#[cfg(test)]
+mod tests {
+    use witgate_sdk::testing::{check_fixtures, check_readme};
+
+    use super::*;
+
+    #[test]
+    fn every_fixture_gives_its_expected_report() {
+        check_fixtures::<Unix>("fixtures");
+    }
+
+    #[test]
+    fn the_readme_says_what_the_manifest_says() {
+        check_readme::<Unix>("README.md");
+    }
+}
