@@ -11,7 +11,8 @@ use std::{
 };
 
 const TARGET: &str = "wasm32-wasip2";
-const BUILTINS: [&str; 2] = ["container", "unix"];
+const BUILTINS: [&str; 9] =
+    ["ancestry", "container", "lsm", "package", "privileges", "script", "slurm", "systemd", "unix"];
 
 /// Embedded, and no attestor that anybody would configure.
 const EMPTY: &str = "empty";

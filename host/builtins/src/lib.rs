@@ -20,6 +20,21 @@ pub struct Builtin {
     /// capped at. Raising it above the lowest level among its grants is sound for these plugins,
     /// because each key names the facts it is derived from and their source is ours.
     pub max_assurance: Option<&'static str>,
+    /// Endpoints of the default configuration, for those of its requests that lead to the same place
+    /// on every host. One that the operator configures under the same name comes in their place.
+    pub default_endpoints: &'static [DefaultEndpoint],
+}
+
+/// A Unix socket that an attestor asks.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct DefaultEndpoint {
+    /// What follows `http:` in the grant.
+    pub name: &'static str,
+    /// Path of the socket.
+    pub unix: &'static str,
+    /// What may be asked of it, as patterns.
+    pub paths: &'static [&'static str],
 }
 
 impl std::fmt::Debug for Builtin {
@@ -30,6 +45,7 @@ impl std::fmt::Debug for Builtin {
             .field("default_grants", &self.default_grants)
             .field("default_settings_json", &self.default_settings_json)
             .field("max_assurance", &self.max_assurance)
+            .field("default_endpoints", &self.default_endpoints)
             .finish()
     }
 }
@@ -37,11 +53,88 @@ impl std::fmt::Debug for Builtin {
 /// All of them, by name.
 pub const ALL: &[Builtin] = &[
     Builtin {
+        name: "ancestry",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/ancestry.wasm")),
+        default_grants: &["ancestry"],
+        default_settings_json: "{}",
+        max_assurance: Some("claimed"),
+        default_endpoints: &[],
+    },
+    Builtin {
         name: "container",
         wasm: include_bytes!(concat!(env!("OUT_DIR"), "/container.wasm")),
         default_grants: &[],
         default_settings_json: "{}",
         max_assurance: Some("kernel"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "lsm",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/lsm.wasm")),
+        default_grants: &[],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "package",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/package.wasm")),
+        default_grants: &[
+            "cmdline",
+            "executable",
+            "files.host:/var/lib/dpkg/diversions",
+            "files.host:/var/lib/dpkg/info/",
+            "files.workload:/app/",
+            "files.workload:/home/",
+            "files.workload:/opt/",
+            "files.workload:/srv/",
+            "files.workload:/usr/",
+            "files.workload:/var/",
+        ],
+        default_settings_json: "{}",
+        max_assurance: Some("image"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "privileges",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/privileges.wasm")),
+        default_grants: &[],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "script",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/script.wasm")),
+        default_grants: &[
+            "cmdline",
+            "executable",
+            "files.workload:/app/",
+            "files.workload:/home/",
+            "files.workload:/opt/",
+            "files.workload:/srv/",
+            "files.workload:/usr/",
+            "files.workload:/var/",
+        ],
+        default_settings_json: "{}",
+        max_assurance: Some("image"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "slurm",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/slurm.wasm")),
+        default_grants: &[],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "systemd",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/systemd.wasm")),
+        default_grants: &[],
+        default_settings_json: "{}",
+        max_assurance: Some("kernel"),
+        default_endpoints: &[],
     },
     Builtin {
         name: "unix",
@@ -49,6 +142,7 @@ pub const ALL: &[Builtin] = &[
         default_grants: &["executable"],
         default_settings_json: "{}",
         max_assurance: Some("kernel"),
+        default_endpoints: &[],
     },
 ];
 

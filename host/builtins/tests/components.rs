@@ -77,7 +77,8 @@ fn a_builtin_imports_what_it_requests_and_is_granted_what_it_requests() {
     let always = ["cgroups", "config", "log", "namespaces", "process", "types"];
     for builtin in ALL {
         let outline = outline(builtin.wasm);
-        let asked: BTreeSet<&str> = builtin.default_grants.iter().copied().collect();
+        let interface = |grant: &&'static str| grant.split([':', '.']).next().unwrap_or_default();
+        let asked: BTreeSet<&str> = builtin.default_grants.iter().map(interface).collect();
         let used: BTreeSet<&str> =
             ours(&outline).into_iter().filter(|interface| !always.contains(interface)).collect();
         assert_eq!(used, asked, "{}", builtin.name);
@@ -90,7 +91,7 @@ fn a_builtin_imports_what_it_requests_and_is_granted_what_it_requests() {
 fn builtins_are_found_by_name_and_are_small() {
     for builtin in ALL {
         assert!(find(builtin.name).is_some_and(|found| found.wasm == builtin.wasm));
-        assert!(builtin.wasm.len() < 160 * 1024, "{builtin:?}");
+        assert!(builtin.wasm.len() < 400 * 1024, "{builtin:?}");
     }
     assert!(ALL.is_sorted_by_key(|builtin| builtin.name));
     assert!(find("telepathy").is_none());

@@ -4,7 +4,6 @@ use std::{borrow::Cow, collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use witgate_attestor::{Catalogue, Engine, LoadError, PluginSpec};
 use witgate_decision::Generation;
-use witgate_facts::{Capabilities, Capability};
 use witgate_identity::{PluginName, TrustDomain};
 use witgate_policy::{
     HostLabels, LoadOptions, Policy, PolicyErrors, SourceFile, Vocabulary, default_entries,
@@ -172,20 +171,16 @@ impl Material {
 /// Fills in a plugin that is part of the daemon.
 fn embed(plugin: &PluginConfig, spec: &mut PluginSpec) -> Result<(), ConfigError> {
     let name = plugin.builtin_name().unwrap_or_default();
-    let builtin = witgate_builtins::find(name).ok_or_else(|| {
+    let builtin = plugin.embedded().ok_or_else(|| {
         let known: Vec<_> = witgate_builtins::ALL.iter().map(|builtin| builtin.name).collect();
         let known = known.join(", ");
         plugin.mistake("source", format!("there is no built-in {name:?}; there are {known}"))
     })?;
     spec.bytes = Cow::Borrowed(builtin.wasm);
-    spec.grants = plugin.grants.clone().unwrap_or_else(|| capabilities(builtin.default_grants));
+    spec.grants = plugin.effective_grants();
     let cap = || builtin.max_assurance.and_then(|word| word.parse().ok());
     spec.max_assurance = plugin.max_assurance.or_else(cap);
     Ok(())
-}
-
-fn capabilities(words: &[&str]) -> Capabilities {
-    words.iter().filter_map(|word| word.parse::<Capability>().ok()).collect()
 }
 
 /// Makes a generation of what was read. What `earlier` has and would come out the same is taken

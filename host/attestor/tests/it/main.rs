@@ -10,6 +10,7 @@ mod load;
 mod outcomes;
 mod plan;
 mod reach;
+mod recorded;
 mod rehearse;
 mod store;
 mod together;

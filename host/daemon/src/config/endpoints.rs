@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use witgate_builtins::DefaultEndpoint;
 use witgate_endpoints::{EndpointConfig, EndpointSettings};
-use witgate_facts::{Capabilities, Capability};
+use witgate_facts::Capability;
 
 use super::{ConfigError, PluginConfig, table::Table};
 
@@ -36,6 +37,28 @@ pub(super) fn read(name: &str, table: &mut Table<'_>) -> Option<EndpointConfig> 
     None
 }
 
+/// Adds what first-party attestors ask by default, unless the operator says where it is.
+pub(super) fn add_defaults(plugins: &[PluginConfig], endpoints: &mut Vec<EndpointConfig>) {
+    for plugin in plugins {
+        let offered = plugin.embedded().map_or(&[][..], |builtin| builtin.default_endpoints);
+        let wanted = granted(plugin);
+        for default in offered.iter().filter(|default| wanted.contains(default.name)) {
+            let known = endpoints.iter().any(|endpoint| endpoint.name() == default.name);
+            if !known && let Ok(endpoint) = EndpointConfig::new(default.name, &settings(default)) {
+                endpoints.push(endpoint);
+            }
+        }
+    }
+}
+
+fn settings(default: &DefaultEndpoint) -> EndpointSettings {
+    EndpointSettings {
+        unix: Some(default.unix.into()),
+        paths: Some(default.paths.iter().map(|&path| path.to_owned()).collect()),
+        ..EndpointSettings::default()
+    }
+}
+
 /// Complains about grants of endpoints that are in no file. Whoever is granted one expects that it
 /// is there; without this the plugin would find out, one request after the other.
 pub(super) fn check_granted(
@@ -45,7 +68,7 @@ pub(super) fn check_granted(
 ) {
     let known: BTreeSet<&str> = endpoints.iter().map(EndpointConfig::name).collect();
     for plugin in plugins {
-        for name in granted(plugin).filter(|name| !known.contains(name)) {
+        for name in granted(plugin).iter().filter(|name| !known.contains(name.as_str())) {
             let message = format!(
                 "plugin {} is granted \"http:{name}\", and there is no endpoint of that name; say \
                  where it is and what may be asked of it:\n\n[endpoints.{name}]\n\
@@ -58,9 +81,10 @@ pub(super) fn check_granted(
 }
 
 /// The endpoints that a plugin was granted by name.
-fn granted(plugin: &PluginConfig) -> impl Iterator<Item = &str> {
-    plugin.grants.iter().flat_map(Capabilities::iter).filter_map(|grant| match grant {
-        Capability::Endpoint(name) => Some(name.as_str()),
+fn granted(plugin: &PluginConfig) -> BTreeSet<String> {
+    let name = |grant: &Capability| match grant {
+        Capability::Endpoint(name) => Some(name.clone()),
         _ => None,
-    })
+    };
+    plugin.effective_grants().iter().filter_map(name).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use witgate_builtins::Builtin;
 use witgate_facts::{Capabilities, Capability};
 use witgate_identity::{Assurance, PluginName};
 use witgate_provenance::SIGNATURE_SUFFIX;
@@ -88,6 +89,20 @@ impl PluginConfig {
     #[must_use]
     pub fn builtin_name(&self) -> Option<&str> {
         self.source.strip_prefix(BUILTIN)
+    }
+
+    /// What is embedded of it; none if it is a file, or there is no such attestor.
+    #[must_use]
+    pub(crate) fn embedded(&self) -> Option<&'static Builtin> {
+        self.builtin_name().and_then(witgate_builtins::find)
+    }
+
+    /// What it gets: what the operator says, or what a first-party attestor brings along.
+    #[must_use]
+    pub(crate) fn effective_grants(&self) -> Capabilities {
+        let default = || self.embedded().map(|builtin| builtin.default_grants).unwrap_or_default();
+        let parsed = || default().iter().filter_map(|word| word.parse::<Capability>().ok());
+        self.grants.clone().unwrap_or_else(|| parsed().collect())
     }
 
     /// Where its component is; `plugins` is the folder of the layout. None if it is built in.

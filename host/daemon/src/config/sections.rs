@@ -216,7 +216,11 @@ impl Partial {
     }
 
     /// Fills in the defaults; only the trust domain has none, except in one folder.
-    pub(super) fn complete(self, layout: &Layout, errors: &mut Vec<ConfigError>) -> Option<Config> {
+    pub(super) fn complete(
+        mut self,
+        layout: &Layout,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Config> {
         let domain = self.trust_domain.clone().or_else(|| {
             layout.one_folder.then(|| TrustDomain::new(DEV_TRUST_DOMAIN).ok()).flatten()
         });
@@ -236,6 +240,7 @@ impl Partial {
         let limits = self.limits();
         let broker = self.broker.complete(layout, errors);
         self.plugins.iter().for_each(|plugin| plugin.check(layout.one_folder, errors));
+        endpoints::add_defaults(&self.plugins, &mut self.endpoints);
         // An endpoint that has a mistake is not among them, which is no second mistake.
         if errors.is_empty() {
             endpoints::check_granted(&self.plugins, &self.endpoints, errors);
