@@ -27,15 +27,15 @@ pub(crate) fn allowed(role: Role) -> impl Iterator<Item = i64> {
     lists.iter().copied().flatten().copied()
 }
 
-/// The calls that are made if one of the conditions beside them holds.
+/// The calls that are made if all of the conditions beside them hold.
 pub(crate) fn conditional(
     role: Role,
-) -> impl Iterator<Item = (i64, Result<SeccompCondition, BackendError>)> {
+) -> impl Iterator<Item = (i64, Result<Vec<SeccompCondition>, BackendError>)> {
     let list = match role {
         Role::Daemon => daemon::CONDITIONAL,
         Role::Compiler => &[],
     };
-    list.iter().map(|when| (when.call, when.condition()))
+    list.iter().map(|when| (when.call, when.conditions()))
 }
 
 /// The calls that end the process.
@@ -59,31 +59,41 @@ pub fn is_deadly(role: Role, call: i64) -> bool {
     deadly(role).any(|listed| listed == call)
 }
 
-/// A call that is allowed if these bits of an argument (32 of them) are these.
+/// A call that is allowed if these bits of an argument (32 of them) are these, and another argument
+/// is zero, if one is named.
 struct When {
     call: i64,
     argument: u8,
     mask: u32,
     bits: u32,
+    zero: Option<u8>,
 }
 
 impl When {
     const fn is(call: i64, argument: u8, value: i32) -> Self {
-        Self { call, argument, mask: u32::MAX, bits: value.cast_unsigned() }
+        Self { call, argument, mask: u32::MAX, bits: value.cast_unsigned(), zero: None }
     }
 
     const fn has_none(call: i64, argument: u8, bits: i32) -> Self {
-        Self { call, argument, mask: bits.cast_unsigned(), bits: 0 }
+        Self { call, argument, mask: bits.cast_unsigned(), bits: 0, zero: None }
     }
 
     /// An ioctl by its kind and number; the size of its structure grows from kernel to kernel.
     const fn ioctl(kind: u8, number: u8) -> Self {
         let bits = (kind as u32) << 8 | number as u32;
-        Self { call: libc::SYS_ioctl, argument: 1, mask: 0xffff, bits }
+        Self { call: libc::SYS_ioctl, argument: 1, mask: 0xffff, bits, zero: None }
     }
 
-    fn condition(&self) -> Result<SeccompCondition, BackendError> {
+    /// The same, if that argument is zero.
+    const fn and_zero(self, argument: u8) -> Self {
+        Self { zero: Some(argument), ..self }
+    }
+
+    fn conditions(&self) -> Result<Vec<SeccompCondition>, BackendError> {
         let mask = SeccompCmpOp::MaskedEq(self.mask.into());
-        SeccompCondition::new(self.argument, SeccompCmpArgLen::Dword, mask, self.bits.into())
+        let length = SeccompCmpArgLen::Dword;
+        let first = SeccompCondition::new(self.argument, length.clone(), mask, self.bits.into());
+        let zero = |argument| SeccompCondition::new(argument, length, SeccompCmpOp::Eq, 0);
+        std::iter::once(first).chain(self.zero.map(zero)).collect()
     }
 }

@@ -59,7 +59,7 @@ fn programs(role: Role) -> Result<[BpfProgram; 2], ConfineError> {
 fn allowed(role: Role) -> Result<Rules, BackendError> {
     let mut rules: Rules = calls::allowed(role).map(|call| (call, Vec::new())).collect();
     for (call, conditions) in calls::conditional(role) {
-        let rule = SeccompRule::new(vec![conditions?])?;
+        let rule = SeccompRule::new(conditions?)?;
         rules.entry(call).or_default().push(rule);
     }
     Ok(rules)

@@ -89,6 +89,7 @@ fn what_is_allowed_depends_on_its_arguments() {
         call(libc::SYS_clone, "268435473"),  // CLONE_NEWUSER | SIGCHLD
         call(libc::SYS_prctl, "35,0,0,0,0"), // PR_SET_MM: another name for what it runs
         call(libc::SYS_prctl, "1499557217"), // PR_SET_PTRACER
+        call(libc::SYS_prctl, "4,1,0,0,0"),  // PR_SET_DUMPABLE: open to others of its user again
         call(libc::SYS_ioctl, "0,21522"),    // TIOCSTI: types for who sits at the terminal
         call(libc::SYS_prlimit64, "1,7"),    // of another process
     ];
@@ -100,6 +101,7 @@ fn what_is_allowed_depends_on_its_arguments() {
         call(libc::SYS_socket, "2,1,0"),
         call(libc::SYS_socket, "10,1,0"),
         call(libc::SYS_prctl, "3,0,0,0,0"), // PR_GET_DUMPABLE
+        call(libc::SYS_prctl, "4,0,0,0,0"), // PR_SET_DUMPABLE: what it is already
         call(libc::SYS_prlimit64, "0,7,0,0"),
     ];
     let found = errors(&filtered(granted.to_vec()));

@@ -43,6 +43,8 @@ enum Waited {
     HandingOver,
     /// Nothing in time.
     Silent,
+    /// Its place is somebody else's.
+    Evicted,
 }
 
 /// Serves a connection to its end. Its place among the brokers it has for as long as closing takes.
@@ -81,6 +83,10 @@ pub(crate) async fn serve(
         }
         Waited::Silent => {
             say(&stream, &refusal(Problem::new(Reason::Timeout)), Dialect::LineJson).await;
+            return stream.close(reader, broker.caller.subject.uid(), (place, broker)).await;
+        }
+        Waited::Evicted => {
+            gateway.decider().metrics().shed("evicted");
             return stream.close(reader, broker.caller.subject.uid(), (place, broker)).await;
         }
         Waited::Spoken => stream,
@@ -141,7 +147,7 @@ async fn wait(gateway: &Gateway, broker: &Broker, stream: &BrokerStream) -> Wait
             Err(_) => Waited::Silent,
         },
         () = broker.caller.subject.exited() => Waited::Spoken,
-        () = broker.connection.evicted() => Waited::Spoken,
+        () = broker.connection.evicted() => Waited::Evicted,
         () = gateway.handing_over() => Waited::HandingOver,
     }
 }
@@ -227,7 +233,7 @@ const fn refusal(problem: Problem) -> Frame {
 }
 
 fn of_peer(error: &PeerError) -> Problem {
-    tracing::info!(error = %error, error.fault = ?error.fault(), "Broker refused");
+    tracing::debug!(error = %error, error.fault = ?error.fault(), "Broker refused");
     Problem::new(reason_of(error))
 }
 

@@ -115,6 +115,7 @@ async fn turn_away(gateway: &Gateway, stream: &mut UnixStream, problem: Problem)
 }
 
 fn of_peer(error: &PeerError) -> Problem {
-    tracing::info!(error = %error, error.fault = ?error.fault(), "Connection refused");
+    // Whoever connects and exits can cause as many as it likes: not for a log that is kept.
+    tracing::debug!(error = %error, error.fault = ?error.fault(), "Connection refused");
     Problem::new(reason_of(error))
 }

@@ -196,6 +196,13 @@ impl Loaded {
         if !kernel.may_serve() {
             return Err(StartError::Kernel { tier: kernel.tier() });
         }
+        if let Some(missing) = kernel
+            .capabilities()
+            .iter()
+            .find(|row| row.name == "refuse-descriptors" && !row.present)
+        {
+            tracing::warn!(cost = missing.cost, "This kernel lets anybody send us descriptors");
+        }
         let places = Places::within_descriptors(&mut config.limits, config.broker.is_some())
             .map_err(|have| StartError::Descriptors { have })?;
         let state = &config.layout.state;

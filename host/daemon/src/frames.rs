@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -30,6 +30,8 @@ struct Shared {
     connection: AtomicWaker,
     /// Requests under way.
     requests: AtomicUsize,
+    /// One has ended since the idle time began.
+    asked: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +82,7 @@ impl Pinger {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.asked.store(true, Ordering::Relaxed);
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -115,10 +118,11 @@ impl FrameStream {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether nothing was asked for too long.
+    /// Whether nothing was asked for too long. Other frames than those of a request do not count.
     fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
         while self.idle.as_mut().poll(cx).is_ready() {
-            if self.shared.requests.load(Ordering::Relaxed) == 0 {
+            let busy = self.shared.requests.load(Ordering::Relaxed) > 0;
+            if !self.shared.asked.swap(false, Ordering::Relaxed) && !busy {
                 return true;
             }
             self.idle.as_mut().reset(Instant::now() + IDLE);
@@ -157,6 +161,9 @@ impl AsyncRead for FrameStream {
         if let Poll::Ready(Err(error)) = self.poll_due(cx) {
             return Poll::Ready(Err(error));
         }
+        if self.is_idle(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         loop {
             if buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
@@ -168,14 +175,8 @@ impl AsyncRead for FrameStream {
             }
             match self.poll_some(cx, buf) {
                 Poll::Ready(Ok(false)) => {}
-                Poll::Ready(Ok(true)) => {
-                    self.idle.as_mut().reset(Instant::now() + IDLE);
-                    return Poll::Ready(Ok(()));
-                }
+                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if self.is_idle(cx) => {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
                 Poll::Pending => return Poll::Pending,
             }
         }

@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Limits;
 
 /// Descriptors of one connection: socket, pidfd, `/proc/<pid>`, and one for a fact that is being read;
-/// those who wait have three.
+/// those who wait have two.
 const OF_CONNECTION: usize = 4;
 /// The same before it is known whether it is let in.
 const OF_NEWCOMER: usize = 4;

@@ -39,8 +39,10 @@ impl Watch {
             return None;
         }
         if self.last.is_none() {
-            // Where it cannot be opened, the decision says why.
-            let _ = self.caller.subject.watch_exec();
+            // A stream that would not notice that the process became another program is none.
+            if let Err(error) = self.caller.subject.watch_exec() {
+                return Some(self.end(crate::reason_of(&error)));
+            }
             let outcome = self.decide().await;
             return Some(self.first(outcome));
         }

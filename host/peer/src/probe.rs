@@ -17,7 +17,7 @@ pub use self::privileges::{Need, Privilege};
 use crate::{
     error::{ProbeError, Step},
     namespaces, parse,
-    sys::{Linux, Sys},
+    sys::{self, Linux, Sys},
 };
 
 /// How a peer is told from its successor, strongest first.
@@ -133,7 +133,8 @@ impl Kernel {
         let labels = sys.peer_label(ours.as_fd()).is_ok_and(|label| !label.is_empty());
         let initial = namespaces::is_initial(&*sys, "user");
         let overflow_uid = (!initial).then(|| overflow_uid(&*sys));
-        let capabilities = capabilities::list(&*sys, tier, labels).into();
+        let refuses_rights = sys::take_rights(ours.as_fd(), false) == Ok(true);
+        let capabilities = capabilities::list(&*sys, tier, labels, refuses_rights).into();
         Ok(Self { sys, tier, allow_legacy: false, overflow_uid, labels, capabilities })
     }
 }

@@ -158,10 +158,11 @@ impl<S> Subject<S> {
         self.kernel.tier()
     }
 
-    /// Whether it answered a challenge and has run the same program since: then what it runs is
-    /// what is asking, and not something that it became between connect and accept.
+    /// Whether it answered a challenge and has run the same program since, and nobody else has written
+    /// on its connection: then what it runs is what is asking, and not something that it became between
+    /// connect and accept, nor somebody it gave the connection to.
     pub fn challenged(&self) -> bool {
-        self.challenged.load(Ordering::Acquire)
+        self.challenged.load(Ordering::Acquire) && self.senders.other().is_none()
     }
 
     /// Whose limits its requests count against, from one bounded read.
@@ -177,6 +178,15 @@ impl<S> Subject<S> {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         matches!(self.kernel.sys.pidfd_exited(self.who.pidfd.as_fd()), Ok(false))
+    }
+
+    /// Kills it: for a process that has taken something of ours and does not go on.
+    ///
+    /// # Errors
+    /// As pidfd_send_signal(2): it has exited, or is not ours to kill.
+    pub fn kill(&self) -> std::io::Result<()> {
+        use rustix::process::{Signal, pidfd_send_signal};
+        Ok(pidfd_send_signal(&*self.who.pidfd, Signal::KILL)?)
     }
 
     /// Waits until it has exited, reaped or not. Needs a runtime with I/O and time.

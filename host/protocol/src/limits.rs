@@ -55,8 +55,8 @@ pub const MAX_ANSWER: usize = 1024 * 1024;
 /// workload needs, few enough that sixteen hostile uids leave room for everybody else.
 pub const CONNECTIONS_PER_BUCKET: usize = 64;
 
-/// Default. Connections in all. Each costs four descriptors (socket, pidfd, its copy
-/// in the event loop, process directory); the daemon takes fewer connections where they do not fit.
+/// Default. Connections in all. Each costs up to four descriptors (socket, pidfd,
+/// process directory, a fact that is being read); the daemon takes fewer connections where they do not fit.
 pub const CONNECTIONS_TOTAL: usize = 1024;
 
 /// Default. Watch streams of one bucket at a time; they are held for hours, so fewer than

@@ -299,6 +299,22 @@ fn a_successor_that_dawdles_keeps_nothing_from_being_answered() {
     assert!(Client::new(daemon.socket()).attest().is_ok());
 }
 
+// #53: one that was given everything and stands still is ended, and the one before goes on.
+#[test]
+fn a_successor_that_hangs_with_everything_is_ended() {
+    let daemon = fast().serve();
+    let hanging = Actor::spawn().connect(daemon.folder.admin_socket());
+    hanging.send(request(&daemon).as_bytes());
+    assert!(!hanging.receive().is_empty());
+    hanging.send(b"ready\n");
+    hanging.reap();
+    daemon.eventually("an answer", || Client::new(daemon.socket()).attest().is_ok());
+    assert!(daemon.log().contains("did not serve in time"), "{}", daemon.log());
+    let (_, folder) = daemon.stop();
+    let verify = folder.run(&["audit", "verify"]);
+    assert!(verify.status.success(), "{}", text(&verify));
+}
+
 // #53: the successor is killed at any point of the take-over: the one before goes on, unless the
 // other served by then. Nobody who asks meanwhile is left without an answer.
 #[test]

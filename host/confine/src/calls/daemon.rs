@@ -258,7 +258,7 @@ pub(super) const CONDITIONAL: &[When] = &[
     When::is(SYS_prctl, 0, libc::PR_CAPBSET_READ),
     When::is(SYS_prctl, 0, libc::PR_GET_DUMPABLE),
     // The compile child's.
-    When::is(SYS_prctl, 0, libc::PR_SET_DUMPABLE),
+    When::is(SYS_prctl, 0, libc::PR_SET_DUMPABLE).and_zero(1),
     When::is(SYS_prctl, 0, libc::PR_SET_PDEATHSIG),
     When::is(SYS_prctl, 0, libc::PR_SET_NO_NEW_PRIVS),
     When::is(SYS_prctl, 0, libc::PR_CAP_AMBIENT),

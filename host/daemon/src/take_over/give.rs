@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
 };
 use witgate_admin::{Role, Viewer};
 use witgate_decision::audit::{Audit, Class};
@@ -23,6 +24,10 @@ use crate::{config::Config, first::next_line, gateway::Waiting, listener::Listen
 /// How long a line of a successor is waited for. It has loaded everything before it asks; what is left
 /// is to look at a few descriptors.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may then take to serve: nobody is answered meanwhile. It has little more to do than to
+/// open the audit log.
+const SERVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the daemon owns, for whoever asks to take it over.
 #[derive(Debug)]
@@ -155,13 +160,26 @@ impl Successor {
             let line = next_line(stream, MAX_LINE, Duration::MAX).await;
             line.is_some_and(|line| line.trim_ascii_end() == SERVING.as_bytes())
         };
-        if serves.await {
-            return Given::Away;
+        match timeout(SERVES_WITHIN, serves).await {
+            Ok(true) => return Given::Away,
+            Ok(false) => {}
+            Err(_) => stop(subject),
         }
         // It may still be about to write to the log: only when it is no more is that ours again.
         subject.exited().await;
         tracing::warn!(peer.pid = %subject.pid(), "The successor ended before it served");
         Given::Back
+    }
+}
+
+/// Ends a successor that hangs.
+fn stop(subject: &Subject<Connected>) {
+    let pid = subject.pid();
+    match subject.kill() {
+        Ok(()) => tracing::warn!(peer.pid = %pid, "The successor did not serve in time: killed"),
+        Err(error) => {
+            tracing::error!(peer.pid = %pid, error = %error, "The successor hangs and cannot be killed; nobody is served until it ends");
+        }
     }
 }
 

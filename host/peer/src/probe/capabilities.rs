@@ -11,8 +11,20 @@ const SYS_PTRACE: u32 = 19;
 const SYS_ADMIN: u32 = 21;
 const PERFMON: u32 = 38;
 
-pub(super) fn list(sys: &dyn Sys, tier: Tier, labels: bool) -> Vec<Capability> {
+pub(super) fn list(
+    sys: &dyn Sys,
+    tier: Tier,
+    labels: bool,
+    refuses_rights: bool,
+) -> Vec<Capability> {
     let mut list = Vec::from(peer(tier, labels));
+    list.push(Capability {
+        name: "refuse-descriptors",
+        present: refuses_rights,
+        cost: "descriptors that somebody sends along are dropped while we read: a few that hang when \
+               they are closed hold up every decision (Linux 6.16 and later do not let them come)",
+        found: yes(refuses_rights),
+    });
     list.extend(own_place(sys));
     list.extend(reading(sys));
     list.extend(host(sys));

@@ -26,13 +26,15 @@ impl Challenge {
 }
 
 impl Subject<Connected> {
-    /// A fresh challenge; none if it has answered one, or where an exec afterwards would go unseen
+    /// A fresh challenge; none if it has answered one, where another process writes as well, so that
+    /// an answer would change nothing, or where an exec afterwards would go unseen
     /// and an answer so prove nothing.
     ///
     /// # Errors
     /// [`PeerError::PeerExited`], or the daemon is out of descriptors or random numbers.
     pub fn challenge(&self) -> Result<Option<Challenge>, PeerError> {
-        if self.challenged() || self.watch_exec()? == ExecWatchKind::None {
+        let told = self.challenged() || self.senders.other().is_some();
+        if told || self.watch_exec()? == ExecWatchKind::None {
             return Ok(None);
         }
         let mut nonce = [0; 8];

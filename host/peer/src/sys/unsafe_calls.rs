@@ -239,7 +239,12 @@ impl ExecEvent {
         };
         match NonNull::new(page) {
             Some(page) if page.as_ptr() != libc::MAP_FAILED => Ok(Self { fd, page }),
-            _ => Err(last_errno()),
+            // perf_mmap says so of memory that may be locked and is used up (kernel/events/core.c). It
+            // is no word about the process: that was allowed above.
+            _ => Err(match last_errno() {
+                Errno::PERM => Errno::NOMEM,
+                other => other,
+            }),
         }
     }
 }

@@ -85,9 +85,28 @@ async fn where_others_are_allowed_they_are_named() {
     confirm(&subject, &scene.reader).await.unwrap();
     assert_eq!(subject.other_sender().map(|sender| sender.pid), Some(child.pid()));
     // A challenge is answered by the one that connected, or by nobody.
-    let challenge = subject.challenge().unwrap().unwrap();
-    assert!(is_from(&subject.answered(challenge).unwrap_err(), &child));
+    assert!(subject.challenge().unwrap().is_none());
     assert!(!subject.challenged());
+}
+
+// #9: who answered and gave the connection away does not vouch for what is asked then.
+#[tokio::test]
+async fn an_answer_is_worth_nothing_once_another_process_writes() {
+    let scene = Scene::new();
+    let a = Actor::spawn().connect(&scene.socket);
+    let child = a.fork();
+    let (subject, mut stream) = scene.accept_stream(OtherSenders::Allowed);
+    let (first, second) =
+        (subject.challenge().unwrap().unwrap(), subject.challenge().unwrap().unwrap());
+    a.send(b"answer\n");
+    assert_eq!(read(&mut stream).await, Ok(b"answer\n".to_vec()));
+    subject.answered(first).unwrap();
+    assert!(subject.challenged());
+    child.send(b"attest\n");
+    assert_eq!(read(&mut stream).await, Ok(b"attest\n".to_vec()));
+    assert!(!subject.challenged());
+    assert!(is_from(&subject.answered(second).unwrap_err(), &child));
+    confirm(&subject, &scene.reader).await.unwrap();
 }
 
 // #21: root of a user and pid namespace of its own may name any process of that one as the sender, so
