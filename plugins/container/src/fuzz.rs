@@ -32,6 +32,7 @@ fn cgroup_paths() {
         "crio-conmon-",
         "cri-containerd",
         "libpod-",
+        "libpod-payload-",
         "libpod_parent/",
         "k8s.io/",
         "kubepods/",
@@ -127,6 +128,7 @@ fn container<'p>(
         ("crio", "cri-o"),
         ("docker", "docker"),
         ("libpod", "podman"),
+        ("libpod-payload", "podman"),
     ];
     let parents = [
         ("default", "containerd"),

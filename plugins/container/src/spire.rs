@@ -113,6 +113,7 @@ fn single_paths_come_out_equal() {
         (format!("/libpod_parent/{B}/libpod-{A}"), ""),
         (format!("/machine.slice/machine-libpod_pod_{B}.slice/libpod-{A}.scope"), ""),
         (format!("/user.slice/libpod/{A}"), ""),
+        (format!("/system.slice/shop.service/libpod-payload-{A}"), ""),
         (format!("/kubepods/pod{POD}/{A}"), POD),
         (format!("/kubepods/pod{POD_UNDERSCORES}/{A}"), POD),
         (format!("/kubepods/burstable/pod{POD}/{A}"), POD),
@@ -269,6 +270,7 @@ fn container() -> impl Strategy<Value = String> {
         "crio-ID",
         "libpod-ID.scope",
         "libpod-ID",
+        "libpod-payload-ID",
         "system.slice:docker:ID",
     ]);
     (spelling, id()).prop_map(|(spelling, id)| spelling.replace("ID", &id))

@@ -42,7 +42,8 @@ impl Runtime {
             "cri-containerd" | "nerdctl" => Some(Self::Containerd),
             "crio" => Some(Self::CriO),
             "docker" => Some(Self::Docker),
-            "libpod" => Some(Self::Podman),
+            // The second under systemd with `--cgroups=split`, as every Quadlet unit has it.
+            "libpod" | "libpod-payload" => Some(Self::Podman),
             _ => None,
         }
     }
