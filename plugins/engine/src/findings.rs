@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use witgate_sdk::{Report, wants};
 
@@ -100,13 +102,18 @@ impl Findings {
     /// Adds to a report what is wanted of it.
     #[must_use]
     pub(crate) fn report(&self, mut report: Report) -> Report {
-        for Said { key, name, value } in self.said.iter().filter(|said| wants(&said.key)) {
+        let mut asked = BTreeMap::new();
+        let mut wanted = |key| *asked.entry(key).or_insert_with(|| wants(key));
+        for Said { key, name, value } in &self.said {
+            if !wanted(key.as_str()) {
+                continue;
+            }
             report = match name {
                 Some(name) => report.named(key, name, value),
                 None => report.selector(key, value),
             };
         }
-        let unknown = self.unknown.iter().filter(|(key, _)| wants(key));
+        let unknown = self.unknown.iter().filter(|(key, _)| wanted(key));
         unknown.fold(report, |report, (key, reason)| report.unknown(key, reason.as_str()))
     }
 
