@@ -1,0 +1,1 @@
+//! Fuzz target: answers of a kubelet, against a slow reading of all of the document.
