@@ -11,8 +11,21 @@ use std::{
 };
 
 const TARGET: &str = "wasm32-wasip2";
-const BUILTINS: [&str; 9] =
-    ["ancestry", "container", "lsm", "package", "privileges", "script", "slurm", "systemd", "unix"];
+const BUILTINS: [&str; 13] = [
+    "ancestry",
+    "container",
+    "docker",
+    "k8s",
+    "lsm",
+    "package",
+    "podman",
+    "podman-rootless",
+    "privileges",
+    "script",
+    "slurm",
+    "systemd",
+    "unix",
+];
 
 /// Embedded, and no attestor that anybody would configure.
 const EMPTY: &str = "empty";
@@ -39,7 +52,7 @@ fn run() -> Result<(), String> {
     build(&root, &guests, fixtures)?;
     let built = guests.join(TARGET).join("release");
     for name in BUILTINS.into_iter().chain([EMPTY]) {
-        let wasm = built.join(format!("witgate_plugin_{name}.wasm"));
+        let wasm = built.join(format!("witgate_plugin_{}.wasm", name.replace('-', "_")));
         copy(&wasm, &out.join(format!("{name}.wasm")))?;
     }
     if fixtures { embed_fixtures(&root, &built.join("examples"), &out) } else { Ok(()) }
@@ -59,6 +72,8 @@ fn watch(root: &Path, fixtures: bool) {
         plugins.join("Cargo.lock"),
         plugins.join("sdk/Cargo.toml"),
         plugins.join("sdk/src"),
+        plugins.join("engine/Cargo.toml"),
+        plugins.join("engine/src"),
     ];
     for name in BUILTINS.into_iter().chain([EMPTY]) {
         let plugin = plugins.join(name);

@@ -69,6 +69,26 @@ pub const ALL: &[Builtin] = &[
         default_endpoints: &[],
     },
     Builtin {
+        name: "docker",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/docker.wasm")),
+        default_grants: &["cache:cgroup", "http:docker"],
+        default_settings_json: "{}",
+        max_assurance: Some("runtime"),
+        default_endpoints: &[DefaultEndpoint {
+            name: "docker",
+            unix: "/run/docker.sock",
+            paths: &["/containers/*/json", "/images/*/json"],
+        }],
+    },
+    Builtin {
+        name: "k8s",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/k8s.wasm")),
+        default_grants: &["cache:plugin", "http:kubelet"],
+        default_settings_json: "{}",
+        max_assurance: Some("runtime"),
+        default_endpoints: &[],
+    },
+    Builtin {
         name: "lsm",
         wasm: include_bytes!(concat!(env!("OUT_DIR"), "/lsm.wasm")),
         default_grants: &[],
@@ -93,6 +113,30 @@ pub const ALL: &[Builtin] = &[
         ],
         default_settings_json: "{}",
         max_assurance: Some("image"),
+        default_endpoints: &[],
+    },
+    Builtin {
+        name: "podman",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/podman.wasm")),
+        default_grants: &["cache:cgroup", "http:podman"],
+        default_settings_json: "{}",
+        max_assurance: Some("runtime"),
+        default_endpoints: &[DefaultEndpoint {
+            name: "podman",
+            unix: "/run/podman/podman.sock",
+            paths: &[
+                "/v4.0.0/libpod/containers/*/json",
+                "/v4.0.0/libpod/images/*/json",
+                "/v4.0.0/libpod/pods/*/json",
+            ],
+        }],
+    },
+    Builtin {
+        name: "podman-rootless",
+        wasm: include_bytes!(concat!(env!("OUT_DIR"), "/podman-rootless.wasm")),
+        default_grants: &["cache:process", "http:podman-rootless"],
+        default_settings_json: "{}",
+        max_assurance: Some("claimed"),
         default_endpoints: &[],
     },
     Builtin {

@@ -31,6 +31,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("setpriv", &["util-linux"]),
     ("systemd-analyze", &["systemd"]),
     ("docker-registry", &["docker-registry"]),
+    ("dockerd", &["docker.io"]),
+    ("busybox", &["busybox-static"]),
     ("javac", &["default-jdk-headless"]),
     ("mvn", &["maven"]),
 ];

@@ -9,6 +9,7 @@ mod limits;
 mod load;
 mod outcomes;
 mod plan;
+mod playbook;
 mod reach;
 mod recorded;
 mod rehearse;

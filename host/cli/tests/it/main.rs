@@ -8,6 +8,7 @@ mod broker;
 mod challenge;
 mod command;
 mod confined;
+mod containers;
 mod doubts;
 mod examples;
 mod fixture_record;
