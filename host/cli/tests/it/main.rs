@@ -19,6 +19,7 @@ mod hot_reload;
 mod http2;
 mod identities;
 mod kills;
+mod kubelet;
 mod life;
 mod load;
 mod place;
