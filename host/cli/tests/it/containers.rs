@@ -141,7 +141,7 @@ fn a_control_group_of_a_container_that_does_not_run_is_nobody_s() {
     let (stopped, cgroup) = inside(&web, &daemon);
     assert!(is_unknown(&said_by(&stopped)));
     docker.docker(&["rm", &web]);
-    stopped.connect_again(&daemon.socket());
+    stopped.connect_again(daemon.socket());
     assert!(is_unknown(&said_by(&stopped)));
     drop((stopped, cgroup));
 }
