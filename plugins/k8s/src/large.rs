@@ -8,7 +8,8 @@ pub(crate) fn uid(pod: usize) -> String {
 /// Id of a container of that pod.
 pub(crate) fn id(pod: usize, container: usize) -> String {
     // Spread as digests are.
-    let mixed = (pod * 4 + container + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = u64::try_from(pod * 4 + container + 1).unwrap();
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{mixed:016x}").repeat(4)
 }
 

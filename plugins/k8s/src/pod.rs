@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::Text;
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pod<'a> {
     #[serde(borrow)]
     pub(crate) uid: Text<'a>,
@@ -28,12 +28,12 @@ pub(crate) struct Pod<'a> {
     pub(crate) owners: Vec<Owner<'a>>,
     #[serde(borrow)]
     pub(crate) containers: Vec<Container<'a>>,
-    /// How many of its containers the kubelet has told nothing about: regular, init and ephemeral.
+    /// How many of its containers the kubelet has told nothing about, in the order of [`Kind::ALL`].
     pub(crate) untold: [usize; 3],
 }
 
 /// What made the pod, or else would have it removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner<'a> {
     #[serde(borrow)]
     pub(crate) kind: Text<'a>,
@@ -72,6 +72,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 3] = [Self::Regular, Self::Init, Self::Ephemeral];
+
     /// Its name in selectors.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +82,14 @@ impl Kind {
             Self::Init => "init",
             Self::Ephemeral => "ephemeral",
         }
+    }
+}
+
+impl Container<'_> {
+    /// One of which nothing else is known.
+    pub(crate) fn of(kind: Kind) -> Self {
+        let none = Text::default;
+        Self { kind, name: none(), id: none(), image: none(), image_id: none() }
     }
 }
 

@@ -58,12 +58,12 @@ fn labelled(report: Report, pod: &Pod<'_>) -> Report {
 }
 
 fn pod_images(report: Report, pod: &Pod<'_>) -> Report {
-    let keys = [
-        (Kind::Regular, "pod-image", "pod-image-count"),
-        (Kind::Init, "pod-init-image", "pod-init-image-count"),
-        (Kind::Ephemeral, "pod-ephemeral-image", "pod-ephemeral-image-count"),
-    ];
-    keys.into_iter().zip(pod.untold).fold(report, |report, ((kind, image, count), untold)| {
+    Kind::ALL.into_iter().zip(pod.untold).fold(report, |report, (kind, untold)| {
+        let (image, count) = match kind {
+            Kind::Regular => ("pod-image", "pod-image-count"),
+            Kind::Init => ("pod-init-image", "pod-init-image-count"),
+            Kind::Ephemeral => ("pod-ephemeral-image", "pod-ephemeral-image-count"),
+        };
         let images: Vec<&str> = pod.of_kind(kind).flat_map(images).collect();
         let report = each(report, image, &images);
         if untold > 0 {

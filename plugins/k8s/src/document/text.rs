@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -6,10 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
-/// Names with values. Of a name that is there twice the last counts, as everywhere in Kubernetes.
-pub(crate) type Pairs<'a> = BTreeMap<Text<'a>, Text<'a>>;
-
-impl Text<'_> {
+impl<'a> Text<'a> {
     /// Its last bytes; all of them, if it has fewer.
     pub(super) fn last(self, bytes: usize) -> Self {
         let start = self.len().saturating_sub(bytes);
@@ -46,7 +43,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// What serde has for `Cow` borrows nothing inside of lists and maps.
+/// What serde has for `Cow` borrows nothing inside of lists.
 struct Borrowing;
 
 impl<'de> de::Visitor<'de> for Borrowing {
@@ -57,7 +54,7 @@ impl<'de> de::Visitor<'de> for Borrowing {
     }
 
     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
+        Ok(Text::from(text))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
