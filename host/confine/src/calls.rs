@@ -27,7 +27,8 @@ pub(crate) fn allowed(role: Role) -> impl Iterator<Item = i64> {
     lists.iter().copied().flatten().copied()
 }
 
-/// The calls that are made if all of the conditions beside them hold.
+/// The calls that are made if all of the conditions beside them hold; one that is listed again, if
+/// those of any of its lines do.
 pub(crate) fn conditional(
     role: Role,
 ) -> impl Iterator<Item = (i64, Result<Vec<SeccompCondition>, BackendError>)> {
